@@ -1,0 +1,43 @@
+"""Errors of what the system sees.
+
+    ModelsError
+    ├── InvalidValue (ValueError)     a value of ours that breaks its own rules (shape, range)
+    ├── ImageError (ValueError)       the caller's bytes cannot become an Image
+    │   ├── UnsupportedFormat         not JPEG, PNG, WebP or GIF
+    │   ├── ImageTooLarge             more pixels or a longer side than the limits
+    │   ├── ImageTooSmall             a side below the limit
+    │   └── UndecodableImage          damaged, truncated or empty
+    └── ModelFileError                a model or manifest that cannot be trusted
+"""
+
+
+class ModelsError(Exception):
+    """Root of every error raised by `models`."""
+
+
+class InvalidValue(ModelsError, ValueError):
+    """A value breaks the rules of its type."""
+
+
+class ImageError(ModelsError, ValueError):
+    """The bytes cannot become an `Image`; the caller's mistake."""
+
+
+class UnsupportedFormat(ImageError):
+    """The bytes are no JPEG, PNG, WebP or GIF."""
+
+
+class ImageTooLarge(ImageError):
+    """The header announces more pixels, or a longer side, than the limits allow."""
+
+
+class ImageTooSmall(ImageError):
+    """A side of the photo is shorter than the limit."""
+
+
+class UndecodableImage(ImageError):
+    """The bytes are damaged, truncated or empty."""
+
+
+class ModelFileError(ModelsError):
+    """A model file or its manifest is missing, altered or of another taxonomy."""

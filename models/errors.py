@@ -1,13 +1,13 @@
 """Errors of what the system sees.
 
-    ModelsError
-    ├── InvalidValue (ValueError)     a value of ours that breaks its own rules (shape, range)
-    ├── ImageError (ValueError)       the caller's bytes cannot become an Image
-    │   ├── UnsupportedFormat         not JPEG, PNG, WebP or GIF
-    │   ├── ImageTooLarge             more pixels or a longer side than the limits
-    │   ├── ImageTooSmall             a side below the limit
-    │   └── UndecodableImage          damaged, truncated or empty
-    └── ModelFileError                a model or manifest that cannot be trusted
+ModelsError
+├── InvalidValue (ValueError)     a value of ours that breaks its own rules (shape, range)
+├── ImageError (ValueError)       the caller's bytes cannot become an Image
+│   ├── UnsupportedFormat         not JPEG, PNG, WebP or GIF
+│   ├── ImageTooLarge             more pixels or a longer side than the limits
+│   ├── ImageTooSmall             a side below the limit
+│   └── UndecodableImage          damaged, truncated or empty
+└── ModelFileError                a model or manifest that cannot be trusted
 """
 
 

@@ -104,9 +104,7 @@ class Affine:
     def between(source: Box, target: Box) -> Affine:
         """The axis-aligned map that takes `source` onto `target`."""
         sx, sy = target.width / source.width, target.height / source.height
-        return Affine(
-            np.array([[sx, 0, target.x1 - sx * source.x1], [0, sy, target.y1 - sy * source.y1]])
-        )
+        return Affine(np.array([[sx, 0, target.x1 - sx * source.x1], [0, sy, target.y1 - sy * source.y1]]))
 
     def apply(self, points_xy: npt.ArrayLike) -> Points:
         """Points (N, 2) carried to the target frame, float32 (N, 2)."""

@@ -60,9 +60,7 @@ def decode(data: bytes, limits: ImageLimits) -> Image:
 def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
     width, height = size
     if width * height > limits.max_pixels or max(size) > limits.max_side:
-        raise ImageTooLarge(
-            f"{width}×{height} pixels; at most {limits.max_pixels} in all and {limits.max_side} a side"
-        )
+        raise ImageTooLarge(f"{width}×{height} pixels; at most {limits.max_pixels} in all and {limits.max_side} a side")
     if min(size) < limits.min_side:
         raise ImageTooSmall(f"{width}×{height} pixels; at least {limits.min_side} a side")
 
@@ -161,7 +159,9 @@ def landmark_maps(
     places = np.asarray(points_xy, dtype=np.float32).reshape(-1, 2) * (side / CROP_SIZE)
     for (x, y), channel, peak in zip(places, np.asarray(channels), np.asarray(strength), strict=True):
         if peak > 0:
-            gaussian = np.outer(np.exp(-((axis - y) ** 2) / (2 * sigma**2)), np.exp(-((axis - x) ** 2) / (2 * sigma**2)))
+            gaussian = np.outer(
+                np.exp(-((axis - y) ** 2) / (2 * sigma**2)), np.exp(-((axis - x) ** 2) / (2 * sigma**2))
+            )
             np.maximum(maps[channel], peak * gaussian, out=maps[channel])
     return maps
 

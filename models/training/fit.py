@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from models.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
@@ -85,9 +86,7 @@ def fit(
         if on_epoch is not None:
             network.eval()
             figures |= on_epoch(epoch)
-        progress = Progress(
-            epoch + 1, progress.wall_time_s + time.monotonic() - started, [*progress.history, figures]
-        )
+        progress = Progress(epoch + 1, progress.wall_time_s + time.monotonic() - started, [*progress.history, figures])
         save_checkpoint(folder, network, optimizer, progress)
         print(f"epoch {epoch + 1}: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()), flush=True)
     network.eval()
@@ -109,9 +108,7 @@ def _step(
     return {name: float(value.detach()) for name, value in losses.items()}
 
 
-def _set_rates(
-    optimizer: torch.optim.Optimizer, rates: list[float], schedule: Schedule, step: int, total: int
-) -> None:
+def _set_rates(optimizer: torch.optim.Optimizer, rates: list[float], schedule: Schedule, step: int, total: int) -> None:
     warm = min(1.0, (step + 1) / max(1, schedule.warmup_steps))
     cosine = 0.5 * (1 + np.cos(np.pi * step / max(1, total)))
     share = warm * (schedule.final_share + (1 - schedule.final_share) * cosine)

@@ -1,0 +1,28 @@
+"""Errors of what the index remembers.
+
+CatalogueError
+├── ItemNotFound (LookupError)     no such item, photo or garment
+├── InvalidQuery (ValueError)      a query or filter that breaks its own rules
+├── EmbeddingMismatch (ValueError) embeddings of another model version or dimension
+└── IndexUnavailable               not loaded, not caught up, or the record cannot be reached
+"""
+
+
+class CatalogueError(Exception):
+    """Root of every error raised by `index`."""
+
+
+class ItemNotFound(CatalogueError, LookupError):
+    """No such item, photo or garment in the catalogue."""
+
+
+class InvalidQuery(CatalogueError, ValueError):
+    """A query or filter breaks its own rules; the caller's mistake."""
+
+
+class EmbeddingMismatch(CatalogueError, ValueError):
+    """Embeddings of another model version or dimension than the index holds; they are never compared."""
+
+
+class IndexUnavailable(CatalogueError):
+    """The index is not loaded or not caught up, or the record cannot be reached."""

@@ -1,0 +1,146 @@
+"""What the index remembers and answers: CatalogueItem, Query, Hit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import InvalidQuery
+from models.taxonomy import REGION_COUNT, Category
+from models.types import DescribedGarment, RegionEmbeddings
+from models.weighting import RegionWeights
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDetails:
+    """What the caller says of an item; None means not said. `published_at` carries a time zone."""
+
+    seller_id: str | None = None
+    title: str | None = None
+    url: str | None = None
+    published_at: datetime | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguePhoto:
+    """A registered photo of an item; its bytes lie in the data dir under `sha256`."""
+
+    photo_id: str
+    sha256: str
+    width: int
+    height: int
+    models_version: str
+    added_at: datetime
+    garments: tuple[CatalogueGarment, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CatalogueGarment:
+    """A garment of a registered photo; `is_design` marks the one that is searched."""
+
+    garment_id: int
+    is_design: bool
+    described: DescribedGarment
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    """An item under the caller's own id, with its photos (views)."""
+
+    item_id: str
+    details: ItemDetails
+    created_at: datetime
+    updated_at: datetime
+    photos: tuple[CataloguePhoto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A photo to register: `garments[design]` is the one that is searched, the rest are kept."""
+
+    item_id: str
+    details: ItemDetails
+    sha256: str
+    width: int
+    height: int
+    models_version: str
+    garments: tuple[DescribedGarment, ...]
+    design: int
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.design < len(self.garments):
+            raise InvalidQuery("`design` names one of the photo's garments")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a `NewPhoto`: `created` is False where the item already had this very photo."""
+
+    item_id: str
+    photo_id: str
+    created: bool
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which items may answer; empty means all."""
+
+    exclude_seller_id: str | None = None
+    exclude_item_id: str | None = None
+    categories: frozenset[Category] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A garment to search for, as seen and mirrored.
+
+    `least_weight` (0..1): items whose regions visible on both sides carry less of the weight are skipped, so that one
+    small region cannot decide.
+    """
+
+    embeddings: RegionEmbeddings
+    mirrored: RegionEmbeddings
+    weights: RegionWeights
+    models_version: str
+    top_k: int = 20
+    min_score: float = -1.0
+    least_weight: float = 0.35
+    filters: Filters = field(default_factory=Filters)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.top_k <= 200:
+            raise InvalidQuery(f"top_k must be in 1..200, got {self.top_k}")
+        if self.embeddings.dimension != self.mirrored.dimension:
+            raise InvalidQuery("both orientations have the same dimension")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """A catalogue garment that resembles the query; one a item, exact scores.
+
+    `cosines` and `colour_shifts` are float32 (5,), NaN where a region is missing on either side. Region names are those
+    of the catalogue photo: with `mirrored` the query's left sleeve was compared with the item's right.
+    """
+
+    item_id: str
+    photo_id: str
+    garment_id: int
+    score: float
+    mirrored: bool
+    cosines: npt.NDArray[np.float32]
+    colour_shifts: npt.NDArray[np.float32]
+    garment: DescribedGarment
+    photo_sha256: str
+    details: ItemDetails
+
+    def __post_init__(self) -> None:
+        if self.cosines.shape != (REGION_COUNT,) or self.colour_shifts.shape != (REGION_COUNT,):
+            raise InvalidQuery("a hit has one cosine and one colour shift a region")

@@ -138,7 +138,7 @@ def normalise(
     pixels_BHWC: npt.NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]
 ) -> npt.NDArray[np.float32]:
     """uint8 (B, H, W, 3) sRGB → float32 (B, 3, H, W); mean and std (0..1 scale) come from the model's manifest."""
-    scaled = (pixels_BHWC.astype(np.float32) / 255.0 - np.float32(mean)) / np.float32(std)
+    scaled = (pixels_BHWC / np.float32(255) - np.array(mean, np.float32)) / np.array(std, np.float32)
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), dtype=np.float32)
 
 

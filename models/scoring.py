@@ -48,11 +48,11 @@ def scaled_query(query: RegionEmbeddings, item_mask: int, weights: RegionWeights
 
 def mask_bits(mask: int) -> npt.NDArray[np.bool_]:
     """bool (5,) of a visibility mask 0..31."""
-    return (mask >> np.arange(REGION_COUNT)) & 1 == 1
+    return np.asarray((mask >> np.arange(REGION_COUNT)) & 1 == 1)
 
 
 def colour_shifts(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
-    """float32 (5,): how far (CIELAB ΔE) each region's colour moved beyond the change common to all; NaN if not compared.
+    """float32 (5,): each region's colour change (CIELAB ΔE) beyond the change common to all; NaN if not compared.
 
     The common change is the median over compared regions, so another colourway moves none of them, and up to two of
     five recoloured regions stand out (product.md, "Colour").

@@ -67,7 +67,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Garment:
-    """A detected garment cut out of its photo. `crop` uint8 (224, 224, 3) sRGB; `to_photo` maps crop to photo pixels."""
+    """A garment cut out of its photo. `crop` uint8 (224, 224, 3) sRGB; `to_photo` maps crop to photo pixels."""
 
     detection: Detection
     crop: npt.NDArray[np.uint8]
@@ -79,7 +79,10 @@ class Garment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """The slots of one category. `points_xy` float32 (n, 2) in photo pixels, `confidence` float32 (n,) 0..1, `visible` bool (n,)."""
+    """The slots of one category, in the data set's order.
+
+    `points_xy` float32 (n, 2) in photo pixels, `confidence` float32 (n,) 0..1, `visible` bool (n,).
+    """
 
     category: Category
     points_xy: Points

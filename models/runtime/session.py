@@ -26,7 +26,7 @@ class ModelSession(Protocol):
 
 
 class OnnxSession:
-    """A network in ONNX Runtime; falls back to the CPU where a wanted provider is not there, and says so in `provider`."""
+    """A network in ONNX Runtime; falls back to the CPU where no wanted provider is there: see `provider`."""
 
     def __init__(self, path: Path, *, providers: Sequence[str] = ("CPUExecutionProvider",), threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()

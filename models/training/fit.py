@@ -21,7 +21,7 @@ Losses = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast to learn; `warmup_steps` rise linearly, then a cosine falls to `final_share` of the rate."""
+    """How long and how fast to learn: `warmup_steps` of linear rise, then a cosine down to `final_share`."""
 
     epochs: int
     learning_rate: float

@@ -1,0 +1,167 @@
+"""Photos with their garments marked, from every source the detector may learn from, in memory at a modest size.
+
+Garment photos give one mask each, street photos a mask a garment class, shops a garment on white; Luma's worn tops have
+a box placed by hand on one colourway, which holds for the others, since they are the same photo recoloured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.preprocessing import ImageLimits, decode
+from models.taxonomy import Category
+from models.training.data.compositing import Pixels
+from models.training.data.readers import (
+    Fold,
+    GarmentPhoto,
+    StorePhoto,
+    StreetPhoto,
+    read_garments,
+    read_stores,
+    read_street,
+    street_classes,
+)
+from models.training.detector.admissible import (
+    NO_GARMENT,
+    OF_GARMENT_LABEL,
+    OF_STORE_KIND,
+    OF_STREET_CLASS,
+    Admissible,
+)
+
+LONGEST_SIDE = 400
+"""Scenes are kept at this size: a little above the network's input, small enough that all fit in memory."""
+SMALLEST_SHARE = 0.01
+"""A street garment that covers less of its photo is no detection target."""
+WHITE = 243
+FEWEST_EXACT = 10
+"""With fewer exactly labelled scenes a category counts as untrained."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarkedGarment:
+    """A garment of a scene: its mask uint8 (H, W) in the scene's frame, and the categories it may be of."""
+
+    mask: Pixels
+    admissible: Admissible
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A photo and all its garments. `source` is garment, street, store or nothing (a photo without garments).
+
+    `upright` says that masks are mere boxes, which a rotation would loosen.
+    """
+
+    pixels: Pixels
+    garments: tuple[MarkedGarment, ...]
+    source: str
+    upright: bool = False
+
+
+def read_scenes(root: Path, progress: Callable[[Iterable[Scene]], Iterable[Scene]] = iter) -> list[Scene]:
+    """Every scene the detector may learn from: training fold, training streets, shops (they never judge the detector)."""
+    return list(progress(_scenes(root)))
+
+
+def untrained_categories(scenes: Iterable[Scene]) -> list[Category]:
+    """Categories that (nearly) no garment is exactly labelled with."""
+    exact = [next(iter(g.admissible)) for scene in scenes for g in scene.garments if len(g.admissible) == 1]
+    return [category for category in Category if exact.count(category) < FEWEST_EXACT]
+
+
+def _scenes(root: Path) -> Iterator[Scene]:
+    for photo in read_garments(root):
+        if photo.fold is Fold.TRAIN and (scene := _garment_scene(photo)) is not None:
+            yield scene
+    classes = street_classes(root)
+    for street in read_street(root):
+        if street.fold is Fold.TRAIN:
+            yield _street_scene(street, classes)
+    hand_placed = _luma_boxes(root)
+    for shop in read_stores(root):
+        if (scene := _store_scene(shop, hand_placed)) is not None:
+            yield scene
+
+
+def _garment_scene(photo: GarmentPhoto) -> Scene | None:
+    if photo.label in NO_GARMENT and not photo.df2:
+        return Scene(_load(photo.path), (), "nothing")
+    admissible = garment_admissible(photo)
+    if admissible is None or photo.mask_path is None or photo.box is None:
+        return None
+    pixels = _load(photo.path)
+    mask = cv2.imread(str(photo.mask_path), cv2.IMREAD_GRAYSCALE)
+    return Scene(pixels, (MarkedGarment(_fit_mask(mask, pixels), admissible),), "garment")
+
+
+def garment_admissible(photo: GarmentPhoto) -> Admissible | None:
+    """The reading by eye where there is a sound one, else what the contributor's label admits; None: leave it out."""
+    if photo.df2:
+        return frozenset({photo.category}) if photo.category is not None and photo.ok else None
+    return OF_GARMENT_LABEL.get(photo.label)
+
+
+def _street_scene(photo: StreetPhoto, classes: tuple[str, ...]) -> Scene:
+    pixels = _load(photo.path)
+    labels = cv2.imread(str(photo.label_path), cv2.IMREAD_UNCHANGED)
+    garments = []
+    for index in np.unique(labels):
+        name = classes[int(index)]
+        mask = np.where(labels == index, 255, 0).astype(np.uint8)
+        if name in OF_STREET_CLASS and (mask > 0).mean() >= SMALLEST_SHARE:
+            garments.append(MarkedGarment(_fit_mask(mask, pixels), OF_STREET_CLASS[name]))
+    return Scene(pixels, tuple(garments), "street")
+
+
+def _store_scene(photo: StorePhoto, hand_placed: dict[str, tuple[Admissible, list[float]]]) -> Scene | None:
+    if photo.store == "luma":
+        if photo.view != "main" or photo.product not in hand_placed:
+            return None
+        admissible, (x1, y1, x2, y2) = hand_placed[photo.product]
+        pixels = _load(photo.path)
+        height, width = pixels.shape[:2]
+        mask = np.zeros((height, width), np.uint8)
+        mask[round(y1 * height / 100) : round(y2 * height / 100), round(x1 * width / 100) : round(x2 * width / 100)] = 255
+        return Scene(pixels, (MarkedGarment(mask, admissible),), "store", upright=True)
+    if photo.kind not in OF_STORE_KIND:
+        return None
+    pixels = _load(photo.path)
+    return Scene(pixels, (MarkedGarment(_off_white(pixels), OF_STORE_KIND[photo.kind]),), "store")
+
+
+def _luma_boxes(root: Path) -> dict[str, tuple[Admissible, list[float]]]:
+    """Product → category and box (percent of width and height) of its hand-placed front view."""
+    lines = (root / "stores" / "landmarks_luma.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    return {e["photo"].split("-")[0]: (frozenset({Category(e["df2"])}), e["box"]) for e in entries}
+
+
+def _off_white(pixels: Pixels) -> Pixels:
+    """The largest thing on a white ground, soft shadows beneath it left out."""
+    darkest = cv2.medianBlur(pixels.min(axis=2), 5)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((darkest < WHITE).astype(np.uint8))
+    if count < 2:
+        return np.full(darkest.shape, 255, np.uint8)
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    return np.where(labels == largest, 255, 0).astype(np.uint8)
+
+
+def _load(path: Path) -> Pixels:
+    pixels = decode(path.read_bytes(), ImageLimits()).pixels
+    height, width = pixels.shape[:2]
+    share = min(1.0, LONGEST_SIDE / max(height, width))
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _fit_mask(mask: Pixels, pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    resized = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    return np.where(resized > 127, 255, 0).astype(np.uint8)

@@ -1,0 +1,38 @@
+"""Documents that must stay true."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_file_named_in_the_documents_is_there() -> None:
+    """A renamed file takes its mentions along."""
+    missing = []
+    for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
+        for name in re.findall(
+            r"`((?:models|index|service|deploy|tests|docs)/[\w./-]+)`", (ROOT / document).read_text()
+        ):
+            if not (ROOT / name).exists():
+                missing.append(f"{document}: {name}")
+    assert missing == []
+
+
+def test_compose_and_dockerfile_speak_of_the_same_port_and_settings() -> None:
+    """The compose file starts what the Dockerfile builds."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert compose["services"]["api"]["build"] == "."
+    assert compose["services"]["api"]["environment"]["SELVEDGE_REDIS_URL"].startswith("redis://redis:")
+    assert "SELVEDGE_PORT=8000" in dockerfile
+    assert any(port.endswith(":8000") for port in compose["services"]["api"]["ports"])
+
+
+def test_no_requirement_file_names_an_address() -> None:
+    """Hashes pin packages; where they come from is the machine's business."""
+    for path in (ROOT / "requirements").glob("*.txt"):
+        text = path.read_text()
+        assert "--hash=sha256:" in text
+        assert re.search(r"(https?|file)://|--(extra-)?index-url|--find-links", text) is None, path.name

@@ -16,7 +16,7 @@ def test_every_file_named_in_the_documents_is_there() -> None:
             r"`((?:models|index|service|deploy|tests|docs)/[\w./-]+)`", (ROOT / document).read_text()
         ):
             if not (ROOT / name).exists():
-                missing.append(f"{document}: {name}")
+                missing += [f"{document}: {name}"]
     assert missing == []
 
 

@@ -17,8 +17,6 @@ _OUTERWEAR = frozenset({_C.SHORT_SLEEVE_OUTWEAR, _C.LONG_SLEEVE_OUTWEAR})
 _LONG = frozenset({_C.LONG_SLEEVE_TOP, _C.LONG_SLEEVE_OUTWEAR})
 _DRESSES = frozenset(category for category in Category if category.value.endswith("dress"))
 ANY_GARMENT: Admissible = frozenset(Category)
-UNTRAINED = (_C.SHORT_SLEEVE_OUTWEAR, _C.SLING)
-"""Categories with one exact training label at most: seen only as members of wider sets."""
 
 NO_GARMENT = frozenset({"Shoes", "Hat"})
 """Labels of garment photos that show nothing the detector is to find."""

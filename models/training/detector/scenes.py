@@ -70,10 +70,11 @@ def read_scenes(root: Path, progress: Callable[[Iterable[Scene]], Iterable[Scene
     return list(progress(_scenes(root)))
 
 
-def untrained_categories(scenes: Iterable[Scene]) -> list[Category]:
-    """Categories that (nearly) no garment is exactly labelled with."""
-    exact = [next(iter(g.admissible)) for scene in scenes for g in scene.garments if len(g.admissible) == 1]
-    return [category for category in Category if exact.count(category) < FEWEST_EXACT]
+def untrained_labels(garments: Iterable[GarmentPhoto]) -> list[str]:
+    """Categories that (nearly) no training photo is exactly labelled with; others show them in wider sets at most."""
+    sets = [garment_admissible(photo) for photo in garments if photo.fold is Fold.TRAIN]
+    exact = [next(iter(admissible)) for admissible in sets if admissible is not None and len(admissible) == 1]
+    return [category.value for category in Category if exact.count(category) < FEWEST_EXACT]
 
 
 def _scenes(root: Path) -> Iterator[Scene]:

@@ -1,0 +1,82 @@
+"""Image → Detection*: finds the garments of a photo."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.errors import ModelFileError
+from models.geometry import Box
+from models.manifest import Manifest
+from models.preprocessing import letterbox, normalise
+from models.runtime.session import ModelSession
+from models.taxonomy import Category, WeightGroup
+from models.types import Detection, Image
+
+_CATEGORIES = tuple(Category)
+_GROUPS = tuple(WeightGroup)
+
+
+class DetectorSettings(BaseModel):
+    """What a detector's manifest carries in `extra`; chosen on the calibration fold.
+
+    `least_confidence` a garment needs to be reported, `most_overlap` (IoU) two garments of a photo may have.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    side: int = Field(gt=0)
+    least_confidence: float = Field(ge=0, le=1)
+    most_overlap: float = Field(gt=0, lt=1)
+    most_garments: int = Field(gt=0)
+
+
+class GarmentDetector:
+    """Faster R-CNN behind a session: one square picture in, scores float32 (P, 13) and boxes float32 (P, 4) out.
+
+    Boxes come in pixels of the square picture. Raises ModelFileError where the manifest lacks its settings.
+    """
+
+    def __init__(self, session: ModelSession, manifest: Manifest) -> None:
+        try:
+            self.settings = DetectorSettings.model_validate(manifest.extra)
+        except ValidationError as error:
+            raise ModelFileError(f"the manifest of {manifest.name} is no detector's: {error}") from error
+        self._session = session
+        self._input = next(iter(manifest.inputs))
+        self._mean, self._std = manifest.mean, manifest.std
+
+    def detect(self, image: Image) -> list[Detection]:
+        """The garments of a photo, boxes in its pixels, most confident first; an empty list where there is none."""
+        square, to_photo = letterbox(image.pixels, self.settings.side)
+        scores, boxes = self._session.run({self._input: normalise(square[None], self._mean, self._std)})
+        chosen = self._choose(np.asarray(scores, dtype=np.float32), np.asarray(boxes, dtype=np.float32))
+        scale = to_photo.matrix[[0, 1, 0, 1], [0, 1, 0, 1]]
+        limits = [image.width, image.height] * 2
+        detections = []
+        for row in chosen:
+            x1, y1, x2, y2 = (float(v) for v in np.clip(boxes[row] * scale, 0, limits))
+            if x2 - x1 >= 1 and y2 - y1 >= 1:
+                detections.append(_name_garment(scores[row], Box(x1, y1, x2, y2)))
+        return detections
+
+    def _choose(self, scores: npt.NDArray[np.float32], boxes: npt.NDArray[np.float32]) -> list[int]:
+        """Rows of the garments kept: confident enough, and of boxes on one garment the surest, whatever its category."""
+        corner_and_size = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+        kept = cv2.dnn.NMSBoxes(
+            corner_and_size.tolist(),
+            scores.sum(axis=1).tolist(),
+            self.settings.least_confidence,
+            self.settings.most_overlap,
+        )
+        return [int(row) for row in kept][: self.settings.most_garments]
+
+
+def _name_garment(scores: npt.NDArray[np.float32], box: Box) -> Detection:
+    """The best category of the best group: four kinds of dress share one garment's confidence, yet it is a dress."""
+    of_group = {group: sum(float(s) for s, c in zip(scores, _CATEGORIES, strict=True) if c.group is group) for group in _GROUPS}
+    group = max(of_group, key=lambda name: of_group[name])
+    category = max((c for c in _CATEGORIES if c.group is group), key=lambda c: float(scores[_CATEGORIES.index(c)]))
+    return Detection(box, category, min(1.0, float(scores.sum())))

@@ -1,0 +1,104 @@
+"""Checkpoint → `detector.onnx` and its manifest, ready to serve."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.manifest import Manifest, TrainingRecord, file_sha256, write_manifest
+from models.runtime.detector import DetectorSettings, GarmentDetector
+from models.runtime.session import OnnxSession
+from models.taxonomy import taxonomy_hash
+from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
+from models.training.checkpoint import Progress, load_checkpoint
+from models.training.data.readers import Fold, GarmentPhoto, read_garments
+from models.training.detector.evaluate import choose_least_confidence, empty_photos, judged_photos, look, measure
+from models.training.detector.network import GarmentFasterRCNN
+from models.training.detector.scenes import untrained_labels
+from models.training.detector.train import DetectorRecipe
+from models.training.export import export_onnx
+
+VERSION = "1"
+MOST_OVERLAP = 0.5
+MOST_GARMENTS = 10
+SEARCHED_FROM = 0.05
+"""Photos are looked at with this threshold before the shipped one is chosen."""
+
+
+class ServingGraph(nn.Module):
+    """`infer` as the forward pass that is exported."""
+
+    def __init__(self, network: GarmentFasterRCNN) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.infer(picture)
+
+
+def export_detector(checkpoint: Path, out: Path, root: Path, recipe: DetectorRecipe) -> Manifest:
+    """Export the newest epoch in `checkpoint` to `out`; threshold from the calibration fold, figures from validation.
+
+    Both are found by running the exported file through the serving class. Returns the manifest written beside it.
+    """
+    network = GarmentFasterRCNN(recipe.architecture, pretrained=False)
+    progress = load_checkpoint(checkpoint, network)
+    out.mkdir(parents=True, exist_ok=True)
+    side = recipe.architecture.side
+    path = out / "detector.onnx"
+    export_onnx(ServingGraph(network), {"picture": torch.zeros(1, 3, side, side)}, ["scores", "boxes"], path)
+    garments = read_garments(root)
+    manifest = _describe(path, side, recipe, progress, garments)
+    detector = GarmentDetector(OnnxSession(path), manifest)
+    calibration = look(detector, judged_photos(garments, Fold.CALIBRATION) + empty_photos(garments, Fold.CALIBRATION))
+    least = choose_least_confidence(calibration)
+    extra = manifest.extra | {"least_confidence": least}
+    manifest = manifest.model_copy(update={"extra": extra, "quality": _quality(detector, garments, least)})
+    write_manifest(manifest, path.with_suffix(".json"))
+    return manifest
+
+
+def _describe(
+    path: Path, side: int, recipe: DetectorRecipe, progress: Progress, garments: list[GarmentPhoto]
+) -> Manifest:
+    settings = DetectorSettings(
+        side=side, least_confidence=SEARCHED_FROM, most_overlap=MOST_OVERLAP, most_garments=MOST_GARMENTS
+    )
+    plain: dict[str, Any] = dataclasses.asdict(recipe)
+    return Manifest(
+        name="detector",
+        version=VERSION,
+        file=path.name,
+        sha256=file_sha256(path),
+        taxonomy=taxonomy_hash(),
+        inputs={"picture": [1, 3, side, side]},
+        outputs=["scores", "boxes"],
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        training=TrainingRecord(
+            recipe=plain,
+            data="clothing-dataset training fold (masks ours), co-parsing training streets, store photos, collages of them",
+            seed=recipe.schedule.seed,
+            wall_time_s=progress.wall_time_s,
+            started_from=f"{recipe.architecture.trunk}, ImageNet weights",
+        ),
+        quality={},
+        untrained=untrained_labels(garments),
+        extra=settings.model_dump(),
+    )
+
+
+def _quality(detector: GarmentDetector, garments: list[GarmentPhoto], least: float) -> dict[str, float]:
+    judged = measure(look(detector, judged_photos(garments, Fold.VALIDATION)), least)
+    empty = measure(look(detector, empty_photos(garments, Fold.VALIDATION)), least)
+    return {
+        "validation_recall_iou75_group": judged.recall,
+        "validation_recall_iou75": judged.box_recall,
+        "validation_false_boxes_a_photo": judged.false_boxes,
+        "validation_mean_iou": judged.mean_iou,
+        "validation_boxes_a_photo_without_garment": empty.false_boxes,
+    }

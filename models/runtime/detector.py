@@ -15,9 +15,6 @@ from models.runtime.session import ModelSession
 from models.taxonomy import Category, WeightGroup
 from models.types import Detection, Image
 
-_CATEGORIES = tuple(Category)
-_GROUPS = tuple(WeightGroup)
-
 
 class DetectorSettings(BaseModel):
     """What a detector's manifest carries in `extra`; chosen on the calibration fold.
@@ -63,7 +60,7 @@ class GarmentDetector:
         return detections
 
     def _choose(self, scores: npt.NDArray[np.float32], boxes: npt.NDArray[np.float32]) -> list[int]:
-        """Rows of the garments kept: confident enough, and of boxes on one garment the surest, whatever its category."""
+        """Rows of the garments kept: confident enough, and of boxes on one garment the surest of any category."""
         corner_and_size = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
         kept = cv2.dnn.NMSBoxes(
             corner_and_size.tolist(),
@@ -76,7 +73,7 @@ class GarmentDetector:
 
 def _name_garment(scores: npt.NDArray[np.float32], box: Box) -> Detection:
     """The best category of the best group: four kinds of dress share one garment's confidence, yet it is a dress."""
-    of_group = {group: sum(float(s) for s, c in zip(scores, _CATEGORIES, strict=True) if c.group is group) for group in _GROUPS}
-    group = max(of_group, key=lambda name: of_group[name])
-    category = max((c for c in _CATEGORIES if c.group is group), key=lambda c: float(scores[_CATEGORIES.index(c)]))
+    of = {category: float(score) for category, score in zip(Category, scores, strict=True)}
+    group = max(WeightGroup, key=lambda group: sum(of[category] for category in of if category.group is group))
+    category = max((category for category in of if category.group is group), key=lambda category: of[category])
     return Detection(box, category, min(1.0, float(scores.sum())))

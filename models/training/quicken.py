@@ -7,9 +7,11 @@ that do not learn run in bfloat16 without gradients. In evaluation and export ev
 
 from __future__ import annotations
 
+import itertools
+
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.training.backbone import Trunk
@@ -53,9 +55,8 @@ def quicken(trunk: Trunk) -> Trunk:
     trunk.eval()
     _fold_normalisation(trunk)
     for name, module in list(trunk.named_modules()):
-        if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.stride == (1, 1):
-            if module.groups == 1 and name:
-                trunk.set_submodule(name, Pointwise(module))
+        if isinstance(module, nn.Conv2d) and module.kernel_size == module.stride == (1, 1) and module.groups == 1:
+            trunk.set_submodule(name, Pointwise(module))
     frozen = [stage for stage in trunk.stages() if not any(p.requires_grad for p in stage.parameters())]
     for name, module in list(trunk.named_modules()):
         if any(module is stage for stage in frozen):
@@ -66,7 +67,7 @@ def quicken(trunk: Trunk) -> Trunk:
 def _fold_normalisation(module: nn.Module) -> None:
     """Fold each batch normalisation into the convolution registered just before it."""
     children = list(module.named_children())
-    for (first_name, first), (second_name, second) in zip(children, children[1:], strict=False):
+    for (first_name, first), (second_name, second) in itertools.pairwise(children):
         if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
             learns = first.weight.requires_grad
             setattr(module, first_name, fuse_conv_bn_eval(first, second).requires_grad_(learns))

@@ -44,8 +44,8 @@ class Cutout:
 
 
 def cut_out(pixels: Pixels, mask: Pixels) -> Cutout:
-    """The garment under `mask`, trimmed to its box; the edge is drawn in by a pixel, since masks keep a rim of ground."""
-    inner = cv2.erode(mask, np.ones((3, 3), np.uint8))
+    """The garment under `mask`, trimmed to its box; the edge is drawn in by a pixel: masks keep a rim of ground."""
+    inner = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8)), dtype=np.uint8)
     box = mask_box(inner)
     if box is None:
         raise InvalidValue("the mask is empty or thinner than three pixels")

@@ -1,4 +1,4 @@
-"""Training pictures: scenes framed anew, garments pasted together, light and colour changed; drawn by seed and number."""
+"""Training pictures: scenes framed anew, garments pasted together, light changed; drawn by seed and number."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def collate(drawn: list[tuple[Pixels, list[tuple[Box, int]]]]) -> tuple[torch.Te
 
 
 def frame_scene(scene: Scene, side: int, rng: np.random.Generator) -> tuple[Pixels, list[Shown], Box]:
-    """The scene seen through another frame, letterboxed as serving does: pixels, what shows, the frame in the square."""
+    """The scene seen through another frame, letterboxed as in serving: pixels, what shows, its frame in the square."""
     height, width = scene.pixels.shape[:2]
     # A few photos lie on their side.
     quarter = 0 if scene.upright or rng.random() > 0.04 else int(rng.integers(1, 4))
@@ -144,10 +144,13 @@ def _add_garment(
         mask = _inside(mask, frame)
         hidden = [float(((old.mask > 127) & (mask > 127)).sum()) / max(1.0, old.whole_px) for old in shown]
         if all(share <= MOST_COVERED for share in hidden):
-            left = [Shown(np.where(mask > 127, 0, old.mask).astype(np.uint8), old.whole_px, old.garment) for old in shown]
             whole = float((cutout.mask > 127).sum()) * abs(float(np.linalg.det(to_square.matrix[:, :2])))
-            return laid, [*left, Shown(mask, whole, garment)]
+            return laid, [*(_behind(old, mask) for old in shown), Shown(mask, whole, garment)]
     return pixels, shown
+
+
+def _behind(old: Shown, mask: Pixels) -> Shown:
+    return Shown(np.where(mask > 127, 0, old.mask).astype(np.uint8), old.whole_px, old.garment)
 
 
 def _placement(cutout: Cutout, frame: Box, rng: np.random.Generator) -> Affine:

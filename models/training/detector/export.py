@@ -81,7 +81,7 @@ def _describe(
         std=IMAGENET_STD,
         training=TrainingRecord(
             recipe=plain,
-            data="clothing-dataset training fold (masks ours), co-parsing training streets, store photos, collages of them",
+            data="clothing-dataset training fold, co-parsing training streets, all store photos; collages of them",
             seed=recipe.schedule.seed,
             wall_time_s=progress.wall_time_s,
             started_from=f"{recipe.architecture.trunk}, ImageNet weights",

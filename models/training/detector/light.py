@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from models.training.data.compositing import Pixels
 
 
 def relight(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """uint8 (H, W, 3) sRGB in, the same garment under other light out."""
-    lit = cv2.LUT(pixels, _curves(rng))
+    lit: npt.NDArray[Any] = cv2.LUT(pixels, _curves(rng))
     if rng.random() < 0.5:
         lit = _saturate(lit, float(rng.uniform(0.4, 1.5)))
     if rng.random() < 0.25:
@@ -19,8 +22,8 @@ def relight(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         lit = cv2.GaussianBlur(lit, (0, 0), float(rng.uniform(0.4, 1.3)))
     if rng.random() < 0.15:
         lit = np.clip(lit + rng.normal(0, rng.uniform(2, 9), lit.shape), 0, 255)
-    lit = np.ascontiguousarray(lit, dtype=np.uint8)
-    return _compress(lit, int(rng.integers(35, 90))) if rng.random() < 0.25 else lit
+    photo = np.ascontiguousarray(lit, dtype=np.uint8)
+    return _compress(photo, int(rng.integers(35, 90))) if rng.random() < 0.25 else photo
 
 
 def _curves(rng: np.random.Generator) -> Pixels:
@@ -32,12 +35,12 @@ def _curves(rng: np.random.Generator) -> Pixels:
     return (np.clip(curves, 0, 1) * 255).round().astype(np.uint8)[None]
 
 
-def _saturate(pixels: Pixels, share: float) -> Pixels:
+def _saturate(pixels: npt.NDArray[Any], share: float) -> Pixels:
     grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return cv2.addWeighted(pixels, share, grey, 1 - share, 0).astype(np.uint8, copy=False)
 
 
-def _turn_hue(pixels: Pixels, half_degrees: int) -> Pixels:
+def _turn_hue(pixels: npt.NDArray[Any], half_degrees: int) -> Pixels:
     hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
     hsv[..., 0] = (hsv[..., 0].astype(np.int32) + half_degrees) % 180
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
@@ -45,4 +48,4 @@ def _turn_hue(pixels: Pixels, half_degrees: int) -> Pixels:
 
 def _compress(pixels: Pixels, quality: int) -> Pixels:
     _, coded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1].astype(np.uint8)
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1]

@@ -64,7 +64,9 @@ class BoxPredictor(nn.Module):
 class GarmentHeads(RoIHeads):
     """torchvision's matching and sampling of proposals, with losses for sets of categories and one box a proposal."""
 
-    def losses(self, pyramid: dict[str, Tensor], proposals: list[Tensor], side: int, targets: Targets) -> dict[str, Tensor]:
+    def losses(
+        self, pyramid: dict[str, Tensor], proposals: list[Tensor], side: int, targets: Targets
+    ) -> dict[str, Tensor]:
         picked, _, labels, corrections = self.select_training_samples(proposals, targets)
         pooled = self.box_roi_pool(pyramid, picked, [(side, side)] * len(picked))
         logits, boxes = self.box_predictor(self.box_head(pooled))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
+from torch.nn import functional
 
 from models.taxonomy import Category
 from models.training.detector.admissible import Admissible
@@ -18,7 +18,7 @@ BOX_WEIGHT = 2.0
 
 
 def label_of(admissible: Admissible) -> int:
-    """The set as bits, category n (1..13) at bit n - 1; 0 is the background, so torchvision's sampling understands it."""
+    """The set as bits, category n (1..13) at bit n - 1; 0 is the background, as torchvision's sampling expects."""
     return sum(1 << (category.df2_id - 1) for category in admissible)
 
 

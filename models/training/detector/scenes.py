@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image as PillowImage
 
 from models.preprocessing import ImageLimits, decode
 from models.taxonomy import Category
@@ -66,7 +67,7 @@ class Scene:
 
 
 def read_scenes(root: Path, progress: Callable[[Iterable[Scene]], Iterable[Scene]] = iter) -> list[Scene]:
-    """Every scene the detector may learn from: training fold, training streets, shops (they never judge the detector)."""
+    """Every scene the detector may learn from: training fold, training streets, shops (they judge other models)."""
     return list(progress(_scenes(root)))
 
 
@@ -98,7 +99,7 @@ def _garment_scene(photo: GarmentPhoto) -> Scene | None:
     if admissible is None or photo.mask_path is None or photo.box is None:
         return None
     pixels = _load(photo.path)
-    mask = cv2.imread(str(photo.mask_path), cv2.IMREAD_GRAYSCALE)
+    mask = _load_labels(photo.mask_path)
     return Scene(pixels, (MarkedGarment(_fit_mask(mask, pixels), admissible),), "garment")
 
 
@@ -111,7 +112,7 @@ def garment_admissible(photo: GarmentPhoto) -> Admissible | None:
 
 def _street_scene(photo: StreetPhoto, classes: tuple[str, ...]) -> Scene:
     pixels = _load(photo.path)
-    labels = cv2.imread(str(photo.label_path), cv2.IMREAD_UNCHANGED)
+    labels = _load_labels(photo.label_path)
     garments = []
     for index in np.unique(labels):
         name = classes[int(index)]
@@ -129,7 +130,11 @@ def _store_scene(photo: StorePhoto, hand_placed: dict[str, tuple[Admissible, lis
         pixels = _load(photo.path)
         height, width = pixels.shape[:2]
         mask = np.zeros((height, width), np.uint8)
-        mask[round(y1 * height / 100) : round(y2 * height / 100), round(x1 * width / 100) : round(x2 * width / 100)] = 255
+        rows, columns = (
+            slice(round(y1 * height / 100), round(y2 * height / 100)),
+            slice(round(x1 * width / 100), round(x2 * width / 100)),
+        )
+        mask[rows, columns] = 255
         return Scene(pixels, (MarkedGarment(mask, admissible),), "store", upright=True)
     if photo.kind not in OF_STORE_KIND:
         return None
@@ -160,6 +165,12 @@ def _load(path: Path) -> Pixels:
     share = min(1.0, LONGEST_SIDE / max(height, width))
     size = (max(1, round(width * share)), max(1, round(height * share)))
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _load_labels(path: Path) -> Pixels:
+    """A mask or label map, uint8 (H, W), as it lies on disk; 1-bit masks as 0 and 255."""
+    with PillowImage.open(path) as opened:
+        return np.asarray(opened.convert("L") if opened.mode == "1" else opened, dtype=np.uint8)
 
 
 def _fit_mask(mask: Pixels, pixels: Pixels) -> Pixels:

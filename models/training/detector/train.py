@@ -18,7 +18,6 @@ from models.training.detector.scenes import Scene, read_scenes
 from models.training.fit import Schedule, fit, seed_everything
 
 
-
 @dataclass(frozen=True, slots=True)
 class DetectorRecipe:
     """All that decides a training run. The first `small_epochs` see pictures of `small_side` px."""
@@ -56,6 +55,4 @@ def train_detector(root: Path, folder: Path, recipe: DetectorRecipe) -> tuple[Ga
 
 def _batches(scenes: list[Scene], recipe: DetectorRecipe, epoch: int) -> Iterable[object]:
     pictures = DetectorPictures(scenes, recipe.diet, recipe.side_of(epoch), recipe.schedule.seed, epoch)
-    return DataLoader(
-        pictures, batch_size=recipe.batch, collate_fn=collate, num_workers=recipe.workers, drop_last=True
-    )
+    return DataLoader(pictures, batch_size=recipe.batch, collate_fn=collate, num_workers=recipe.workers, drop_last=True)

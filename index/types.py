@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InvalidQuery
-from models.taxonomy import REGION_COUNT, Category
+from models.taxonomy import REGION_COUNT, Category, WeightGroup
 from models.types import DescribedGarment, RegionEmbeddings
 from models.weighting import RegionWeights
 
@@ -144,3 +144,54 @@ class Hit:
     def __post_init__(self) -> None:
         if self.cosines.shape != (REGION_COUNT,) or self.colour_shifts.shape != (REGION_COUNT,):
             raise InvalidQuery("a hit has one cosine and one colour shift a region")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilters:
+    """Which items to list; None means any. `category` and `group` are those of an item's designs."""
+
+    seller_id: str | None = None
+    category: Category | None = None
+    group: WeightGroup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    """Items in the order they were first added; `next_cursor` is None on the last page."""
+
+    items: tuple[CatalogueItem, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A committed change to an item: `kind` is added, replaced, patched or deleted."""
+
+    sequence: int
+    kind: str
+    item_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueCounts:
+    """How much the record holds; `designs` by models version, `categories` over all designs."""
+
+    items: int
+    photos: int
+    garments: int
+    designs: Mapping[str, int]
+    categories: Mapping[Category, int]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """The record and the live index side by side; `searchable` designs are the live ones, `other_versions` are not."""
+
+    counts: CatalogueCounts
+    searchable: int
+    other_versions: int
+    models_version: str
+    sequence: int
+    ready: bool
+    stale: bool

@@ -1,0 +1,153 @@
+"""The durable record of items, photos and garments: when a method that writes returns, its change is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from index.database import Database
+from index.errors import ItemNotFound
+from index.reading import (
+    FoundGarment,
+    count_all,
+    find_garments,
+    last_sequence,
+    list_items,
+    number_of,
+    read_changes,
+    read_designs,
+    read_items,
+)
+from index.records import ItemRecord, PhotoRecord
+from index.types import (
+    Added,
+    CatalogueCounts,
+    CatalogueItem,
+    Change,
+    ItemDetails,
+    ItemFilters,
+    ItemPage,
+    NewPhoto,
+)
+from index.vectors import Designs, Ids
+from index.writing import forget_item, patch_item, register_photo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changed:
+    """What is now true of the items that changed up to `sequence`: `designs` is all there is of `item_numbers`."""
+
+    sequence: int
+    item_numbers: Ids
+    designs: Designs
+
+
+class Catalogue:
+    """The record behind one database URL; may be used from any thread. Raises IndexUnavailable when it is out."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+
+    def add(self, photo: NewPhoto) -> Added:
+        """Register a photo; a known one changes nothing but details. Raises EmbeddingMismatch, InvalidQuery."""
+        with self._database.writing() as connection:
+            return register_photo(connection, photo)
+
+    def get(self, item_id: str) -> CatalogueItem:
+        """Raises ItemNotFound."""
+        with self._database.reading() as connection:
+            return read_items(connection, [_known(connection, item_id)])[0]
+
+    def patch(self, item_id: str, details: ItemDetails) -> CatalogueItem:
+        """Change the details that are said, as RFC 7396 does. Raises ItemNotFound, InvalidQuery."""
+        with self._database.writing() as connection:
+            number = _known(connection, item_id)
+            patch_item(connection, number, item_id, details)
+            return read_items(connection, [number])[0]
+
+    def delete(self, item_id: str) -> None:
+        """Forget an item, its photos and garments. Raises ItemNotFound."""
+        with self._database.writing() as connection:
+            forget_item(connection, _known(connection, item_id), item_id)
+
+    def list(self, cursor: str | None = None, limit: int = 50, filters: ItemFilters | None = None) -> ItemPage:
+        """A page of items, oldest first. Raises InvalidQuery for a cursor that is not ours."""
+        with self._database.reading() as connection:
+            return list_items(connection, cursor, limit, filters or ItemFilters())
+
+    def counts(self) -> CatalogueCounts:
+        with self._database.reading() as connection:
+            return count_all(connection)
+
+    def last_sequence(self) -> int:
+        """The latest change; 0 for a record that nothing happened to."""
+        with self._database.reading() as connection:
+            return last_sequence(connection)
+
+    def changes_since(self, sequence: int, limit: int = 1000) -> tuple[Change, ...]:
+        """Changes after `sequence`, in the order they were committed."""
+        with self._database.reading() as connection:
+            rows = read_changes(connection, sequence, limit)
+            return tuple(Change(row.sequence, row.kind, row.item_id, row.at) for row in rows)
+
+    def changed_since(self, sequence: int, models_version: str, limit: int = 1000) -> Changed | None:
+        """What the next changes after `sequence` made of their items; None where there are none."""
+        with self._database.reading() as connection:
+            rows = read_changes(connection, sequence, limit)
+            if not rows:
+                return None
+            numbers = sorted({row.item_number for row in rows})
+            parts = list(read_designs(connection, models_version, numbers))
+            return Changed(rows[-1].sequence, np.array(numbers, dtype=np.int64), Designs.joined(parts))
+
+    def designs(self, models_version: str) -> Iterator[tuple[int, Designs]]:
+        """All searched garments of a models version in batches, each with the sequence at which all were read."""
+        with self._database.reading() as connection:
+            sequence = last_sequence(connection)
+            for batch in read_designs(connection, models_version, None):
+                yield sequence, batch
+            yield sequence, Designs.joined([])
+
+    def find(self, garment_ids: Sequence[int]) -> Mapping[int, FoundGarment]:
+        """Garments by id with their item and photo; those that are gone are left out."""
+        with self._database.reading() as connection:
+            return find_garments(connection, garment_ids)
+
+    def number_of(self, item_id: str) -> int | None:
+        """The number under which an item's garments are searched."""
+        with self._database.reading() as connection:
+            return number_of(connection, item_id)
+
+    def photo_hashes(self, item_id: str | None = None) -> frozenset[str]:
+        """sha256 of every photo of an item, or of the whole record."""
+        chosen = select(PhotoRecord.sha256).distinct()
+        if item_id is not None:
+            chosen = chosen.join(ItemRecord, ItemRecord.number == PhotoRecord.item_number)
+            chosen = chosen.where(ItemRecord.item_id == item_id)
+        with self._database.reading() as connection:
+            return frozenset(connection.scalars(chosen))
+
+    def photo_hash(self, item_id: str, photo_id: str) -> str | None:
+        """sha256 of one photo of an item; None where there is no such photo."""
+        chosen = select(PhotoRecord.sha256).join(ItemRecord, ItemRecord.number == PhotoRecord.item_number)
+        with self._database.reading() as connection:
+            return connection.scalar(chosen.where(ItemRecord.item_id == item_id, PhotoRecord.photo_id == photo_id))
+
+    def refers_to(self, sha256: str) -> bool:
+        """Whether any photo has these bytes."""
+        chosen = select(PhotoRecord.number).where(PhotoRecord.sha256 == sha256).limit(1)
+        with self._database.reading() as connection:
+            return connection.scalar(chosen) is not None
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _known(connection: Connection, item_id: str) -> int:
+    number = number_of(connection, item_id)
+    if number is None:
+        raise ItemNotFound(f"no item {item_id!r}")
+    return number

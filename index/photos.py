@@ -1,0 +1,95 @@
+"""Photo bytes on disk, by hash: on disk for good before anything refers to them, gone once nothing does."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from index.errors import IndexUnavailable, ItemNotFound
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_UNFINISHED = ".unfinished"
+
+
+class PhotoStore:
+    """Files under `folder`, two levels deep by their sha256; may be used from any thread of one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._in_use: Counter[str] = Counter()
+
+    @contextmanager
+    def stored(self, sha256: str, data: bytes) -> Iterator[None]:
+        """The bytes are durable inside the block, and `discard` leaves them alone until it is left.
+
+        Raises IndexUnavailable if the disk refuses.
+        """
+        with self._lock:
+            self._in_use[sha256] += 1
+        try:
+            try:
+                self._write(self._path(sha256), data)
+            except OSError as error:
+                raise IndexUnavailable(f"the photo could not be stored: {error.strerror}") from error
+            yield
+        finally:
+            with self._lock:
+                self._in_use[sha256] -= 1
+                self._in_use += Counter()
+
+    def read(self, sha256: str) -> bytes:
+        """Raises ItemNotFound where there is no such file."""
+        try:
+            return self._path(sha256).read_bytes()
+        except FileNotFoundError as error:
+            raise ItemNotFound(f"no photo {sha256}") from error
+
+    def discard(self, sha256: str, still_wanted: Callable[[str], bool]) -> None:
+        """Delete the file unless it is wanted or being stored; what is left behind is swept at the next start."""
+        with self._lock:
+            if not self._in_use[sha256] and not still_wanted(sha256):
+                self._path(sha256).unlink(missing_ok=True)
+
+    def sweep(self, wanted: frozenset[str]) -> int:
+        """Delete unfinished files and those that nothing refers to; only while nothing is being stored."""
+        swept = 0
+        for path in self._folder.glob("??/??/*"):
+            if path.name not in wanted:
+                path.unlink()
+                swept += 1
+        return swept
+
+    def _path(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise ItemNotFound(f"no photo {sha256!r}")
+        return self._folder / sha256[:2] / sha256[2:4] / sha256
+
+    def _write(self, path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=_UNFINISHED, delete=False) as file:
+                try:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    Path(file.name).replace(path)
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+        for folder in (path.parent, path.parent.parent, self._folder):
+            _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,206 @@
+"""What a read takes from the tables, inside the transaction that its caller holds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Executable, Row, func, select
+
+from index.errors import InvalidQuery
+from index.garment_rows import GARMENT_COLUMNS, garment_from_row
+from index.records import ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord
+from index.types import (
+    CatalogueCounts,
+    CatalogueGarment,
+    CatalogueItem,
+    CataloguePhoto,
+    ItemDetails,
+    ItemFilters,
+    ItemPage,
+)
+from index.vectors import Designs, category_code, seller_key
+from models.taxonomy import REGION_COUNT, Category
+from models.types import DescribedGarment
+
+BATCH_ROWS = 2048
+MOST_NAMED = 500
+"""Numbers in one IN list; SQLite takes 32,766 variables, but a plan per length is compiled and kept."""
+
+_DESCRIBED = tuple(getattr(GarmentRecord, name) for name in GARMENT_COLUMNS)
+_DETAILS = (ItemRecord.seller_id, ItemRecord.title, ItemRecord.url, ItemRecord.published_at, ItemRecord.extra)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundGarment:
+    """A garment with the item and photo that it belongs to."""
+
+    item_id: str
+    details: ItemDetails
+    photo_id: str
+    photo_sha256: str
+    garment: DescribedGarment
+
+
+def number_of(connection: Connection, item_id: str) -> int | None:
+    """The number under which an item is kept and searched."""
+    found = connection.scalar(select(ItemRecord.number).where(ItemRecord.item_id == item_id))
+    return None if found is None else int(found)
+
+
+def last_sequence(connection: Connection) -> int:
+    """The latest change; 0 where there was none."""
+    return int(connection.scalar(select(func.max(ChangeRecord.sequence))) or 0)
+
+
+def read_changes(connection: Connection, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Rows of the change log, in order."""
+    chosen = select(*ChangeRecord.__table__.columns).where(ChangeRecord.sequence > after)
+    return connection.execute(chosen.order_by(ChangeRecord.sequence).limit(limit)).all()
+
+
+def read_items(connection: Connection, numbers: Sequence[int]) -> list[CatalogueItem]:
+    """Items with photos and garments, in the order of their numbers."""
+    photos = _read_photos(connection, numbers)
+    chosen = select(
+        ItemRecord.number, ItemRecord.item_id, ItemRecord.created_at, ItemRecord.updated_at, *_DETAILS
+    ).where(ItemRecord.number.in_(numbers))
+    return [
+        CatalogueItem(row.item_id, _details(row), row.created_at, row.updated_at, tuple(photos[row.number]))
+        for row in connection.execute(chosen.order_by(ItemRecord.number))
+    ]
+
+
+def list_items(connection: Connection, cursor: str | None, limit: int, filters: ItemFilters) -> ItemPage:
+    """A page of items; the cursor is the number of the last one seen."""
+    if limit < 1:
+        raise InvalidQuery(f"limit must be at least 1, got {limit}")
+    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise InvalidQuery(f"no such cursor: {cursor!r}")
+    chosen = select(ItemRecord.number).where(ItemRecord.number > int(cursor or 0))
+    if filters.seller_id is not None:
+        chosen = chosen.where(ItemRecord.seller_id == filters.seller_id)
+    if filters.category is not None or filters.group is not None:
+        wanted = [
+            category.value
+            for category in Category
+            if filters.category in (None, category) and filters.group in (None, category.group)
+        ]
+        chosen = chosen.where(
+            ItemRecord.number.in_(
+                select(GarmentRecord.item_number).where(GarmentRecord.is_design, GarmentRecord.category.in_(wanted))
+            )
+        )
+    numbers = list(connection.scalars(chosen.order_by(ItemRecord.number).limit(limit + 1)))
+    page = numbers[:limit]
+    return ItemPage(tuple(read_items(connection, page)), str(page[-1]) if len(numbers) > limit else None)
+
+
+def find_garments(connection: Connection, garment_ids: Sequence[int]) -> dict[int, FoundGarment]:
+    """Garments by id; those that are gone are left out."""
+    joined = (
+        select(
+            GarmentRecord.number, ItemRecord.item_id, *_DETAILS, PhotoRecord.photo_id, PhotoRecord.sha256, *_DESCRIBED
+        )
+        .join(PhotoRecord, PhotoRecord.number == GarmentRecord.photo_number)
+        .join(ItemRecord, ItemRecord.number == GarmentRecord.item_number)
+    )
+    return {
+        row.number: FoundGarment(row.item_id, _details(row), row.photo_id, row.sha256, garment_from_row(row))
+        for start in range(0, len(garment_ids), MOST_NAMED)
+        for row in connection.execute(joined.where(GarmentRecord.number.in_(garment_ids[start : start + MOST_NAMED])))
+    }
+
+
+def read_designs(
+    connection: Connection, models_version: str, item_numbers: Sequence[int] | None = None
+) -> Iterator[Designs]:
+    """Searched garments of a models version in batches, of some items or of all."""
+    chosen = (
+        select(
+            GarmentRecord.number,
+            GarmentRecord.item_number,
+            ItemRecord.seller_id,
+            GarmentRecord.category,
+            GarmentRecord.mask,
+            GarmentRecord.vectors,
+        )
+        .join(ItemRecord, ItemRecord.number == GarmentRecord.item_number)
+        .where(GarmentRecord.models_version == models_version, GarmentRecord.is_design)
+        .order_by(GarmentRecord.number)
+    )
+    if item_numbers is None:
+        yield from _design_batches(connection, chosen)
+        return
+    for start in range(0, len(item_numbers), MOST_NAMED):
+        some = item_numbers[start : start + MOST_NAMED]
+        yield from _design_batches(connection, chosen.where(GarmentRecord.item_number.in_(some)))
+
+
+def count_all(connection: Connection) -> CatalogueCounts:
+    """How much the record holds."""
+    designs = connection.execute(
+        select(GarmentRecord.models_version, GarmentRecord.category, func.count())
+        .where(GarmentRecord.is_design)
+        .group_by(GarmentRecord.models_version, GarmentRecord.category)
+    ).all()
+    versions: dict[str, int] = defaultdict(int)
+    categories: dict[Category, int] = defaultdict(int)
+    for version, category, count in designs:
+        versions[version] += count
+        categories[Category(category)] += count
+    return CatalogueCounts(
+        items=_count(connection, ItemRecord),
+        photos=_count(connection, PhotoRecord),
+        garments=_count(connection, GarmentRecord),
+        designs=dict(versions),
+        categories=dict(categories),
+    )
+
+
+def _count(connection: Connection, record: type[Any]) -> int:
+    return int(connection.scalar(select(func.count()).select_from(record)) or 0)
+
+
+def _design_batches(connection: Connection, chosen: Executable) -> Iterator[Designs]:
+    codes = {category.value: category_code(category) for category in Category}
+    for rows in connection.execute(chosen).partitions(BATCH_ROWS):
+        numbers, items, sellers, categories, masks, vectors = zip(*rows, strict=True)
+        yield Designs(
+            np.array(numbers, dtype=np.int64),
+            np.array(items, dtype=np.int64),
+            np.array([seller_key(seller) for seller in sellers], dtype=np.int64),
+            np.array([codes[category] for category in categories], dtype=np.uint8),
+            np.array(masks, dtype=np.uint8),
+            np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(rows), REGION_COUNT, -1),
+        )
+
+
+def _read_photos(connection: Connection, item_numbers: Sequence[int]) -> dict[int, list[CataloguePhoto]]:
+    garments: dict[int, list[CatalogueGarment]] = defaultdict(list)
+    chosen = select(GarmentRecord.number, GarmentRecord.photo_number, GarmentRecord.is_design, *_DESCRIBED)
+    ordered = chosen.where(GarmentRecord.item_number.in_(item_numbers)).order_by(GarmentRecord.number)
+    for row in connection.execute(ordered):
+        garments[row.photo_number].append(CatalogueGarment(row.number, row.is_design, garment_from_row(row)))
+    photos: dict[int, list[CataloguePhoto]] = defaultdict(list)
+    columns = select(*PhotoRecord.__table__.columns).where(PhotoRecord.item_number.in_(item_numbers))
+    for row in connection.execute(columns.order_by(PhotoRecord.number)):
+        photos[row.item_number].append(
+            CataloguePhoto(
+                row.photo_id,
+                row.sha256,
+                row.width,
+                row.height,
+                row.models_version,
+                row.added_at,
+                tuple(garments[row.number]),
+            )
+        )
+    return photos
+
+
+def _details(row: Row[Any]) -> ItemDetails:
+    return ItemDetails(row.seller_id, row.title, row.url, row.published_at, row.extra)

@@ -1,0 +1,133 @@
+"""The tables of the record, as SQLAlchemy models.
+
+items 1─n photos 1─n garments; `changes` is the log from which every live index catches up. One transaction writes one
+change, so the order of `sequence` is the order of commits (SQLite has one writer).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Dialect, ForeignKey, Index, LargeBinary, String, TypeDecorator, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SCHEMA_VERSION = 1
+
+
+class ChangeKind(StrEnum):
+    """What a change did to its item."""
+
+    ADDED = "added"
+    REPLACED = "replaced"
+    PATCHED = "patched"
+    DELETED = "deleted"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment with a time zone, kept as ISO 8601 text in UTC."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        del dialect
+        if value is None:
+            return None
+        assert value.tzinfo is not None
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Record(DeclarativeBase):
+    """Root of the tables."""
+
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON, bytes: LargeBinary}  # noqa: RUF012
+
+
+class SchemaRecord(Record):
+    """One row: the version of these tables."""
+
+    __tablename__ = "schema_version"
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class ItemRecord(Record):
+    """An item under the caller's id; `number` is ours and is never used twice."""
+
+    __tablename__ = "items"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[str] = mapped_column(unique=True)
+    seller_id: Mapped[str | None] = mapped_column(index=True)
+    title: Mapped[str | None]
+    url: Mapped[str | None]
+    published_at: Mapped[datetime | None]
+    extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class PhotoRecord(Record):
+    """A photo (view) of an item; the bytes lie in the data dir under `sha256`."""
+
+    __tablename__ = "photos"
+    __table_args__ = (
+        UniqueConstraint("item_number", "sha256"),
+        {"sqlite_autoincrement": True},
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    item_number: Mapped[int] = mapped_column(ForeignKey("items.number", ondelete="CASCADE"))
+    photo_id: Mapped[str]
+    sha256: Mapped[str] = mapped_column(index=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    models_version: Mapped[str]
+    added_at: Mapped[datetime]
+
+
+class GarmentRecord(Record):
+    """A described garment; columns that loading reads come first, before the long ones.
+
+    `vectors` and `mirrored_vectors` float32 (5, D); `colours` float32 (2, 5, 3), as seen and mirrored; `landmarks`
+    float32 (n, 4): x, y, confidence, visible; `regions`: a box or the reason for having none, each.
+    """
+
+    __tablename__ = "garments"
+    __table_args__ = (
+        Index("ix_garments_searched", "models_version", "is_design"),
+        {"sqlite_autoincrement": True},
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    photo_number: Mapped[int] = mapped_column(ForeignKey("photos.number", ondelete="CASCADE"), index=True)
+    item_number: Mapped[int] = mapped_column(ForeignKey("items.number", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
+    is_design: Mapped[bool]
+    models_version: Mapped[str]
+    category: Mapped[str]
+    mask: Mapped[int]
+    vectors: Mapped[bytes]
+    confidence: Mapped[float]
+    box: Mapped[list[Any]]
+    regions: Mapped[list[Any]]
+    landmarks: Mapped[bytes]
+    colours: Mapped[bytes]
+    fingerprint: Mapped[bytes]
+    mirrored_fingerprint: Mapped[bytes]
+    mirrored_vectors: Mapped[bytes]
+
+
+class ChangeRecord(Record):
+    """A committed change to one item."""
+
+    __tablename__ = "changes"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    item_number: Mapped[int]
+    item_id: Mapped[str]
+    at: Mapped[datetime]

@@ -1,0 +1,119 @@
+"""The one object that the service holds: the record, the photos and the live index, kept in step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from index.catalogue import Catalogue
+from index.errors import EmbeddingMismatch, InvalidQuery, ItemNotFound
+from index.live import LiveIndex
+from index.photos import PhotoStore
+from index.search import find_hits
+from index.shards import Shards
+from index.types import Added, CatalogueItem, Hit, IndexStats, ItemDetails, ItemFilters, ItemPage, NewPhoto, Query
+from index.vectors import VectorIndex
+
+
+class Registry:
+    """Durable before it answers, searchable when it has; may be used from any thread.
+
+    Every method raises IndexUnavailable where the record or the disk cannot be used; call `start` first.
+    """
+
+    def __init__(
+        self, database_url: str, data_dir: Path, models_version: str, vectors: VectorIndex | None = None
+    ) -> None:
+        self._vectors = Shards(os.cpu_count() or 1) if vectors is None else vectors
+        self._catalogue = Catalogue(database_url)
+        self._photos = PhotoStore(data_dir / "photos")
+        self._live = LiveIndex(self._catalogue, self._vectors, models_version)
+
+    def start(self) -> None:
+        """Sweep what a crash left behind, load the index, become ready."""
+        self._photos.sweep(self._catalogue.photo_hashes())
+        self._live.load()
+
+    def close(self) -> None:
+        self._vectors.close()
+        self._catalogue.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the index is loaded."""
+        return self._live.ready
+
+    @property
+    def stale(self) -> bool:
+        """Whether the record holds changes that are not searched yet."""
+        return self._live.stale
+
+    @property
+    def sequence(self) -> int:
+        """The latest change that searches see: read it before a search whose answer is to be cached under it."""
+        return self._live.sequence
+
+    def add(self, photo: NewPhoto, data: bytes) -> Added:
+        """Register a photo with its bytes. Raises EmbeddingMismatch, InvalidQuery."""
+        if photo.models_version != self._live.models_version:
+            raise EmbeddingMismatch(f"the index holds {self._live.models_version}, the photo is of other models")
+        if hashlib.sha256(data).hexdigest() != photo.sha256:
+            raise InvalidQuery("sha256 is not that of the photo's bytes")
+        replaced = self._catalogue.photo_hashes(photo.item_id) if photo.replace else frozenset()
+        with self._photos.stored(photo.sha256, data):
+            added = self._catalogue.add(photo)
+        self._live.catch_up()
+        self._discard(replaced)
+        return added
+
+    def get(self, item_id: str) -> CatalogueItem:
+        """Raises ItemNotFound."""
+        return self._catalogue.get(item_id)
+
+    def patch(self, item_id: str, details: ItemDetails) -> CatalogueItem:
+        """Change the details that are said; metadata as RFC 7396 merges. Raises ItemNotFound, InvalidQuery."""
+        item = self._catalogue.patch(item_id, details)
+        self._live.catch_up()
+        return item
+
+    def delete(self, item_id: str) -> None:
+        """Forget an item, its photos and their bytes. Raises ItemNotFound."""
+        hashes = self._catalogue.photo_hashes(item_id)
+        self._catalogue.delete(item_id)
+        self._live.catch_up()
+        self._discard(hashes)
+
+    def list(self, cursor: str | None = None, limit: int = 50, filters: ItemFilters | None = None) -> ItemPage:
+        """A page of items, oldest first. Raises InvalidQuery."""
+        return self._catalogue.list(cursor, limit, filters)
+
+    def photo_bytes(self, item_id: str, photo_id: str) -> bytes:
+        """A registered photo as it was uploaded. Raises ItemNotFound."""
+        sha256 = self._catalogue.photo_hash(item_id, photo_id)
+        if sha256 is None:
+            raise ItemNotFound(f"item {item_id!r} has no photo {photo_id!r}")
+        return self._photos.read(sha256)
+
+    def search(self, query: Query) -> Sequence[Hit]:
+        """The items that resemble the query most, best first. Raises EmbeddingMismatch."""
+        return find_hits(query, self._live, self._catalogue)
+
+    def stats(self) -> IndexStats:
+        """The record and the live index side by side."""
+        counts = self._catalogue.counts()
+        version = self._live.models_version
+        return IndexStats(
+            counts=counts,
+            searchable=len(self._live),
+            other_versions=sum(n for other, n in counts.designs.items() if other != version),
+            models_version=version,
+            sequence=self._live.sequence,
+            ready=self._live.ready,
+            stale=self._live.stale,
+        )
+
+    def _discard(self, hashes: frozenset[str]) -> None:
+        for sha256 in hashes:
+            self._photos.discard(sha256, self._catalogue.refers_to)

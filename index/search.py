@@ -1,0 +1,93 @@
+"""Query → candidates → exact float32 scores per region → one Hit an item, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from index.catalogue import Catalogue
+from index.live import LiveIndex
+from index.reading import FoundGarment
+from index.types import Hit, Query
+from index.vectors import Candidates, Exclusions, category_code, comparable, seller_key
+from models.scoring import colour_shifts, region_cosines, weighted_score
+
+ROUNDING = 1e-3
+"""Two scores of unit vectors kept as fp16 (11 bits) can change places only where they are closer than 2 · 2⁻¹¹."""
+FIRST_CANDIDATES = 4
+"""Candidates fetched at first for each hit that is wanted: items with many views crowd each other out."""
+MOST_CANDIDATES = 16_384
+"""Where more garments than this are all but equally near, the choice among them is arbitrary."""
+
+
+def find_hits(query: Query, live: LiveIndex, catalogue: Catalogue) -> list[Hit]:
+    """At most `top_k` hits with at least `min_score`, ties by item id. Raises EmbeddingMismatch, IndexUnavailable."""
+    chosen = _contenders(query, live, _exclusions(query, catalogue))
+    best: dict[str, Hit] = {}
+    for garment_id, found in sorted(catalogue.find(chosen).items()):
+        hit = _exact_hit(query, garment_id, found)
+        if hit is not None and hit.score >= query.min_score:
+            held = best.get(hit.item_id)
+            if held is None or hit.score > held.score:
+                best[hit.item_id] = hit
+    return sorted(best.values(), key=lambda hit: (-hit.score, hit.item_id))[: query.top_k]
+
+
+def _exclusions(query: Query, catalogue: Catalogue) -> Exclusions:
+    filters = query.filters
+    return Exclusions(
+        None if filters.exclude_item_id is None else catalogue.number_of(filters.exclude_item_id),
+        None if filters.exclude_seller_id is None else seller_key(filters.exclude_seller_id),
+        frozenset(category_code(category) for category in filters.categories),
+    )
+
+
+def _contenders(query: Query, live: LiveIndex, exclusions: Exclusions) -> list[int]:
+    """Every garment that exact scores could place among the hits: more are fetched until none can be missing."""
+    count = max(64, FIRST_CANDIDATES * query.top_k)
+    while True:
+        candidates = live.nearest(query, exclusions, count)
+        best_of_item = _best_of_items(candidates)
+        ranked = sorted(best_of_item.values(), reverse=True)
+        least = query.min_score - ROUNDING
+        if len(ranked) >= query.top_k:
+            least = max(least, ranked[query.top_k - 1] - ROUNDING)
+        if len(candidates) < count or candidates.scores[-1] < least or count >= MOST_CANDIDATES:
+            break
+        count *= 4
+    return [
+        int(garment)
+        for score, garment, item in zip(candidates.scores, candidates.garment_ids, candidates.item_numbers, strict=True)
+        if best_of_item[int(item)] >= least and score >= best_of_item[int(item)] - ROUNDING
+    ]
+
+
+def _best_of_items(candidates: Candidates) -> Mapping[int, float]:
+    items, firsts = np.unique(candidates.item_numbers, return_index=True)
+    return dict(zip(items.tolist(), candidates.scores[firsts].tolist(), strict=True))
+
+
+def _exact_hit(query: Query, garment_id: int, found: FoundGarment) -> Hit | None:
+    """The garment in its better orientation; None where too little of it can be compared."""
+    theirs = found.garment.embeddings
+    best: Hit | None = None
+    for mirrored, ours in ((False, query.embeddings), (True, query.mirrored)):
+        if not comparable(ours.mask, theirs.mask, query):
+            continue
+        cosines = region_cosines(ours, theirs)
+        score = weighted_score(cosines, query.weights)
+        if best is None or score > best.score:
+            best = Hit(
+                found.item_id,
+                found.photo_id,
+                garment_id,
+                score,
+                mirrored,
+                cosines,
+                colour_shifts(ours, theirs),
+                found.garment,
+                found.photo_sha256,
+                found.details,
+            )
+    return best

@@ -1,0 +1,64 @@
+"""Train the embedder: a recipe in, a checkpoint folder out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from models.training.checkpoint import Progress
+from models.training.data.readers import JudgedPair
+from models.training.embedder.dataset import RenderPlan, Studio, TripletBatches, epoch_batches
+from models.training.embedder.evaluate import describe_with, measure, prepare_trial
+from models.training.embedder.network import EmbedderDesign, PsNet
+from models.training.embedder.objective import Margins, NegativeMemory, RegionTriplets
+from models.training.embedder.shelf import GarmentShelf
+from models.training.fit import Schedule, fit, seed_everything
+from models.training.quicken import quicken
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderRecipe:
+    """All that decides a run; written into the manifest of what it made."""
+
+    design: EmbedderDesign = field(default_factory=EmbedderDesign)
+    plan: RenderPlan = field(default_factory=RenderPlan)
+    margins: Margins = field(default_factory=Margins)
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=16, learning_rate=8e-4, trunk_share=0.3))
+    memory: int = 768
+    workers: int = 1
+    measure_every: int = 4
+    distractors: int = 350
+
+
+def build_network(design: EmbedderDesign, *, pretrained: bool = True) -> PsNet:
+    """The network in the form that is trained, checkpointed and exported."""
+    network = PsNet(design, pretrained=pretrained)
+    quicken(network.trunk)
+    return network
+
+
+def train_embedder(
+    shelf: GarmentShelf, pairs: Sequence[JudgedPair], folder: Path, recipe: EmbedderRecipe
+) -> tuple[PsNet, Progress]:
+    """Train from ImageNet weights, or go on where `folder` holds a checkpoint; measures on the calibration fold."""
+    seed = recipe.schedule.seed
+    seed_everything(seed)
+    network = build_network(recipe.design)
+    studio = Studio(shelf, recipe.plan, seed)
+    trial = prepare_trial(shelf, studio, copies=1, distractors=recipe.distractors)
+
+    def on_epoch(epoch: int) -> dict[str, float]:
+        last = epoch + 1 == recipe.schedule.epochs
+        return measure(trial, describe_with(network)) if last or (epoch + 1) % recipe.measure_every == 0 else {}
+
+    progress = fit(
+        network,
+        lambda epoch: epoch_batches(TripletBatches(shelf, studio, recipe.plan, pairs, seed, epoch), recipe.workers),
+        RegionTriplets(recipe.margins, NegativeMemory(recipe.memory)),
+        recipe.schedule,
+        folder,
+        steps_per_epoch=recipe.plan.steps_an_epoch,
+        on_epoch=on_epoch,
+    )
+    return network, progress

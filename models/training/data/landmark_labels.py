@@ -1,7 +1,7 @@
 """Landmark labels for training: hand-placed points as they are, and templates fitted to the masks of other garments.
 
-One garment a line in `labels.jsonl`. Points are in photo pixels with a weight 0..1 per DeepFashion2 slot of the category;
-weight 0 means that the slot has no place one could trust.
+One garment a line in `labels.jsonl`. Points are in photo pixels with a weight 0..1 per DeepFashion2 slot of the
+category; weight 0 means that the slot has no place one could trust.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as PillowImage
 
 from models.errors import InvalidValue
 from models.geometry import Box
 from models.taxonomy import Category, slots_of
+from models.training.data.fit_report import key_trust, report_fits
 from models.training.data.hand_landmarks import (
     HIDDEN_WEIGHT,
     HandLandmarks,
@@ -31,18 +34,14 @@ from models.training.data.outlines import outline_of, read_mask
 from models.training.data.readers import Fold, GarmentPhoto, read_garments, read_stores
 from models.training.data.template_fits import (
     OUTLINE_POINTS,
-    Example,
     FittedKeys,
     fit_keys,
-    key_errors,
     learn_templates,
     leave_one_out,
     usable_example,
 )
 from models.training.data.templates import TemplateFamily, family_name, is_dress
 
-SURE_ERROR, LOST_ERROR = 0.012, 0.052
-"""Leave-one-out error / diagonal at which a key's weight is 1 and 0."""
 LEAST_WEIGHT = 0.2
 """Slots below it are dropped: the template's guess would teach the network the mean shape."""
 LEAST_EVIDENCE = 0.5
@@ -104,8 +103,10 @@ def derive_landmark_labels(data_root: Path, out_path: Path, *, processes: int = 
     learnt = [item for item in hand if by_photo[item.photo].fold is Fold.TRAIN]
     examples = [found for item in learnt if (found := usable_example(item, by_photo[item.photo])) is not None]
     checked = leave_one_out(examples)
-    trust = {family: key_trust([pair for pair in checked if family_name(pair[0].category) == family])
-             for family in sorted({family_name(example.category) for example in examples})}
+    trust = {
+        family: key_trust([pair for pair in checked if family_name(pair[0].category) == family])
+        for family in sorted({family_name(example.category) for example in examples})
+    }
     templates = learn_templates(examples)
     taken = {item.photo for item in hand}
     others = [garment for garment in garments if garment.photo not in taken and _fittable(garment)]
@@ -116,18 +117,10 @@ def derive_landmark_labels(data_root: Path, out_path: Path, *, processes: int = 
     fitted = [_from_fit(garment, fit, key_slots, trust) for garment, fit in pairs if fit.good]
     out_path.parent.mkdir(parents=True, exist_ok=True)
     out_path.write_text("".join(label.as_json() + "\n" for label in [*placed, *fitted]))
-    report = _report(checked, pairs, placed, fitted, trust)
+    report = report_fits(checked, pairs, trust)
+    report["labels"] = count_labels([*placed, *fitted])
     out_path.with_suffix(".report.json").write_text(json.dumps(report, indent=1))
     return report
-
-
-def key_trust(checked: Sequence[tuple[Example, FittedKeys]]) -> dict[str, float]:
-    """Key → weight 0..1 of a fitted key, from how far good leave-one-out fits missed the hand-placed point."""
-    span = LOST_ERROR - SURE_ERROR
-    return {
-        key: float(np.clip((LOST_ERROR - np.mean(errors)) / span, 0.0, 1.0))
-        for key, errors in key_errors(checked).items()
-    }
 
 
 def _single_thread() -> None:
@@ -204,41 +197,12 @@ def _from_fit(
     )
 
 
-def _report(
-    checked: Sequence[tuple[Example, FittedKeys]],
-    pairs: Sequence[tuple[GarmentPhoto, FittedKeys]],
-    placed: Sequence[LandmarkLabel],
-    fitted: Sequence[LandmarkLabel],
-    trust: Mapping[str, Mapping[str, float]],
-) -> dict[str, Any]:
-    families = sorted(trust)
-    errors = {f: key_errors([pair for pair in checked if family_name(pair[0].category) == f]) for f in families}
-    kinds = sorted({garment.df2 for garment, _ in pairs})
-    return {
-        "leave_one_out": {
-            f: {key: {"mean": round(float(np.mean(e)), 4), "n": len(e)} for key, e in errors[f].items()}
-            for f in families
-        },
-        "leave_one_out_mean": float(np.mean([e for f in families for es in errors[f].values() for e in es])),
-        "trust": trust,
-        "fits": {
-            kind: {
-                "fitted": sum(g.df2 == kind for g, _ in pairs),
-                "good": sum(g.df2 == kind and fit.good for g, fit in pairs),
-                "median_overlap": round(float(np.median([fit.overlap for g, fit in pairs if g.df2 == kind])), 4),
-            }
-            for kind in kinds
-        },
-        "labels": {
-            f"{fold}/{source}": sum(label.fold == fold and label.source == source for label in [*placed, *fitted])
-            for fold, source in sorted({(label.fold, label.source) for label in [*placed, *fitted]})
-        },
-    }
+def count_labels(labels: Sequence[LandmarkLabel]) -> dict[str, int]:
+    """How many labels there are of each fold and source."""
+    return dict(sorted(Counter(f"{label.fold}/{label.source}" for label in labels).items()))
 
 
 def _size(path: Path) -> tuple[int, int]:
-    from PIL import Image as PillowImage
-
     with PillowImage.open(path) as picture:
         return picture.size
 

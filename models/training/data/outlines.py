@@ -102,10 +102,10 @@ def outline_of(mask: Mask, count: int = 240) -> Outline | None:
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return None
-    largest = max(contours, key=cv2.contourArea)
-    if cv2.contourArea(largest) < 100:
+    largest = np.asarray(max(contours, key=cv2.contourArea))[:, 0, :].astype(np.float64)
+    if abs(_signed_area(largest)) < 100:
         return None
-    curve = largest[:, 0, :].astype(np.float64) - size + 0.5
+    curve = largest - size + 0.5
     if _signed_area(curve) > 0:
         curve = curve[::-1]
     closed = np.vstack([curve, curve[:1]])
@@ -118,7 +118,7 @@ def polygon_overlap(polygon: Curve, mask: Mask) -> float:
     filled = np.zeros_like(mask)
     cv2.fillPoly(filled, [np.round(polygon - 0.5).astype(np.int32)], 1)
     union = np.count_nonzero(filled | mask)
-    return np.count_nonzero(filled & mask) / max(1, union)
+    return int(np.count_nonzero(filled & mask)) / max(1, int(union))
 
 
 def _signed_area(curve: Curve) -> float:

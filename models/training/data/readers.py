@@ -41,7 +41,7 @@ class Fold(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GarmentPhoto:
-    """A phone photo of one garment. `box` (photo pixels, from the mask) and `mask_path` are None where there is no mask.
+    """A phone photo of one garment. Without a mask, `mask_path` and `box` (photo pixels, from the mask) are None.
 
     `category` is None where nobody labelled the photo or DeepFashion2 has no such category (`df2` keeps the word);
     `ok` says that a shape may be learnt from it. Attributes nobody read are empty strings.
@@ -169,9 +169,7 @@ def read_street(root: Path) -> list[StreetPhoto]:
             photo=f"{label.stem}.jpg",
             path=root / "coparsing" / "photos" / f"{label.stem}.jpg",
             label_path=label,
-            fold=Fold.VALIDATION
-            if hash_share(STREET_SALT, label.stem) < STREET_VALIDATION_SHARE
-            else Fold.TRAIN,
+            fold=Fold.VALIDATION if hash_share(STREET_SALT, label.stem) < STREET_VALIDATION_SHARE else Fold.TRAIN,
         )
         for label in labels
     ]

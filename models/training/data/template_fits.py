@@ -1,4 +1,4 @@
-"""Templates learnt from the hand-placed garments and laid over the masks of the others; how far each key can be trusted."""
+"""Templates learnt from hand-placed garments and laid over the masks of the others; how far each key can be trusted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedKeys:
-    """Keys of a garment read off its fitted template: x, y in photo pixels and `evidence` 0..1 (how near the outline is).
+    """Keys of a garment read off its fitted template: x, y in photo pixels and evidence 0..1, high near the outline.
 
     `overlap` is the template polygon's intersection over union with the mask.
     """
@@ -106,9 +106,7 @@ def leave_one_out(examples: Sequence[Example]) -> list[tuple[Example, FittedKeys
     for number, example in enumerate(examples):
         kind = family_name(example.category), is_dress(example.category)
         alike = [
-            other
-            for place, other in enumerate(examples)
-            if place != number and family_name(other.category) == kind[0]
+            other for place, other in enumerate(examples) if place != number and family_name(other.category) == kind[0]
         ]
         fitted.append((example, fit_keys(learn_templates(alike)[kind], example.outline, example.mask)))
     return fitted

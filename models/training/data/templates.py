@@ -1,7 +1,7 @@
 """Parametric garment templates: a mean outline with its modes of variation, fitted to the outline of a mask.
 
-Source: Cootes, Taylor, Cooper and Graham, "Active Shape Models" (1995). The shapes are learnt from hand-placed points of
-training photos; between two placed points the mask's own outline is followed.
+Source: Cootes, Taylor, Cooper and Graham, "Active Shape Models" (1995). The shapes are learnt from hand-placed points
+of training photos; between two placed points the mask's own outline is followed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class TemplateFamily:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A template laid over an outline: `shape` (P, 2) in photo pixels, `cost` mean squared gap with the prior's share."""
+    """A template laid over an outline: `shape` (P, 2) in photo pixels; `cost` the mean squared gap and the prior."""
 
     shape: Curve
     cost: float
@@ -120,7 +120,7 @@ def learn_family(
 
 
 def fit_template(template: TemplateFamily, outline: Outline, *, starts: int = 6) -> Fit:
-    """Lay the template over an outline from several starts (the mean and the most alike exemplars); the cheapest wins."""
+    """Lay the template over an outline from several starts (mean, exemplars most alike); the cheapest wins."""
     begun = [np.zeros(len(template.deviations)), *_alike(template, outline, starts)]
     return min((_fit_once(template, outline, start) for start in begun), key=lambda fit: fit.cost)
 

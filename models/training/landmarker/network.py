@@ -1,0 +1,55 @@
+"""Heatmaps by transposed convolutions on a light trunk.
+
+Source: PS-Net (Lang et al., CVPR 2020), section 4, after Simple Baselines (Xiao et al., ECCV 2018); the
+lateral additions are those of a feature pyramid. Shape suffixes: B batch, C channels, K landmark channels, H W rows and columns.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.taxonomy import LANDMARK_CHANNELS
+from models.training.backbone import build_trunk
+from models.training.quicken import quicken
+
+MAP_SIDE = 56
+
+
+class Rise(nn.Module):
+    """Doubles the side of a map and adds the trunk's map of that size."""
+
+    def __init__(self, coarse: int, lateral: int, width: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(coarse, width, kernel_size=4, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.lateral = nn.Conv2d(lateral, width, kernel_size=1)
+
+    def forward(self, coarse_BCHW: Tensor, fine_BCHW: Tensor) -> Tensor:
+        return torch.relu(self.norm(self.up(coarse_BCHW)) + self.lateral(fine_BCHW))
+
+
+class LandmarkNetwork(nn.Module):
+    """float32 (B, 3, 224, 224), normalised → float32 (B, 81, 56, 56); a landmark's map peaks at 1."""
+
+    def __init__(
+        self, trunk: str = "efficientnet_lite0", *, width: int = 96, frozen_stages: int = 5, pretrained: bool = True
+    ) -> None:
+        super().__init__()
+        self.trunk = build_trunk(trunk, pretrained=pretrained)
+        self.trunk.freeze_front(frozen_stages)
+        quicken(self.trunk)
+        at_4, at_8, at_16, at_32 = self.trunk.channels
+        self.rises = nn.ModuleList([Rise(at_32, at_16, width), Rise(width, at_8, width), Rise(width, at_4, width)])
+        self.maps = nn.Conv2d(width, LANDMARK_CHANNELS, kernel_size=1)
+        nn.init.normal_(self.maps.weight, std=0.001)
+        assert self.maps.bias is not None
+        nn.init.zeros_(self.maps.bias)
+
+    def forward(self, pictures_BCHW: Tensor) -> Tensor:
+        *finer, coarsest = self.trunk(pictures_BCHW)
+        maps_BCHW = coarsest
+        for rise, lateral in zip(self.rises, reversed(finer), strict=True):
+            maps_BCHW = rise(maps_BCHW, lateral)
+        maps_BKHW: Tensor = self.maps(maps_BCHW)
+        return maps_BKHW

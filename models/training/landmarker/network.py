@@ -1,7 +1,7 @@
 """Heatmaps by transposed convolutions on a light trunk.
 
-Source: PS-Net (Lang et al., CVPR 2020), section 4, after Simple Baselines (Xiao et al., ECCV 2018); the
-lateral additions are those of a feature pyramid. Shape suffixes: B batch, C channels, K landmark channels, H W rows and columns.
+Source: PS-Net (Lang et al., CVPR 2020), section 4, after Simple Baselines (Xiao et al., ECCV 2018); the lateral
+additions are those of a feature pyramid. Shape suffixes: B batch, C channels, K landmarks, H W rows and columns.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ SIGMA = 1.5
 class LandmarkBatch:
     """Normalised `pictures` (B, 3, H, W) and, in map pixels, each landmark's place in `places` (B, K, 2).
 
-    `weights` (B, K) 0 leaves a channel out; `present` (B, K) is 0 where a channel is to stay empty (the landmark is absent).
+    `weights` (B, K) 0 leaves a channel out; `present` (B, K) 0 asks for an empty map: the landmark is absent.
     """
 
     pictures: Tensor

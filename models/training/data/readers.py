@@ -107,11 +107,11 @@ class JudgedPair:
 
 
 def data_root(given: Path | None = None) -> Path:
-    """The folder of the photos: `given`, else SELVEDGE_DATA, else `../shared/data` beside the checkout."""
+    """The folder of the photos: `given`, else GARMENT_DATA, else `../shared/data` beside the checkout."""
     if given is not None:
         return given
     beside = Path(__file__).resolve().parents[3].parent / "shared" / "data"
-    return Path(os.environ.get("SELVEDGE_DATA", beside))
+    return Path(os.environ.get("GARMENT_DATA", beside))
 
 
 def fold_of(split: str, contributor: str) -> Fold:

@@ -1,0 +1,166 @@
+"""Speed and memory of a real server process over HTTP, with 10,000 items grown from real garments by perturbation."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+from models.runtime.describe import PhotoDescriber
+from rich.progress import track
+
+from index.registry import Registry
+from index.types import ItemDetails, NewPhoto
+from models.preprocessing import ImageLimits, decode
+from models.training.data.copies import read_pixels
+from models.training.data.readers import Fold, read_garments
+from models.types import DescribedGarment, RegionEmbeddings
+from tests.benchmarks.tables import Report, milliseconds
+
+ITEMS = 10_000
+CHECKS = 60
+ADDS = 40
+MEGAPIXEL = (1155, 866)
+READY_WITHIN_S = 120.0
+
+
+def measure(describer: PhotoDescriber, root: Path) -> Report:
+    """Fill a data dir, start `selvedge serve` on it, and ask it over loopback; every photo differs: no cache hit."""
+    photos = [g.path for g in read_garments(root) if g.fold is Fold.VALIDATION and g.ok and g.box is not None]
+    report = Report(f"Speed on {os.cpu_count()} cores, {ITEMS} items")
+    with tempfile.TemporaryDirectory() as folder:
+        _grow_catalogue(describer, Path(folder), photos[:300])
+        started = time.monotonic()
+        with _server(Path(folder)) as (client, process):
+            ready = time.monotonic() - started
+            checks = _check_speed(client, photos)
+            memory = _resident_mb(process.pid)
+            adds = _add_speed(client, photos)
+    report.add(
+        "`POST /check-plagiarism`, one garment, 1 megapixel, warm", "p50 ≤ 300 ms", milliseconds(checks), len(checks)
+    )
+    report.add("`POST /index/add`, one client", "≥ 4 photos/s", f"{adds:.1f} photos/s", ADDS)
+    report.add("start to ready", "≤ 10 s", f"{ready:.1f} s", 1)
+    report.add("memory of the server (RSS)", "≤ 1.5 GB", f"{memory / 1024:.2f} GB", 1)
+    return report
+
+
+def _grow_catalogue(describer: PhotoDescriber, folder: Path, photos: list[Path]) -> None:
+    """Register each real photo once, then perturbed versions of its embeddings under new ids until there are ITEMS."""
+    rng = np.random.default_rng(0)
+    registry = Registry.open(folder)
+    registry.start()
+    described = [describer.describe(decode(path.read_bytes(), ImageLimits())) for path in track(photos, "describing")]
+    described = [photo for photo in described if photo.garments]
+    for number in track(range(ITEMS), "filling the catalogue"):
+        photo = described[number % len(described)]
+        data = f"photo {number}".encode()
+        new = NewPhoto(
+            item_id=f"item-{number}",
+            details=ItemDetails(title=f"Item {number}"),
+            sha256=hashlib.sha256(data).hexdigest(),
+            width=photo.width,
+            height=photo.height,
+            models_version=photo.models_version,
+            garments=tuple(_perturbed(garment, rng) for garment in photo.garments[:1]),
+            design=0,
+        )
+        registry.add(new, data)
+    registry.close()
+
+
+def _perturbed(garment: DescribedGarment, rng: np.random.Generator) -> DescribedGarment:
+    vectors = garment.embeddings.vectors
+    moved = vectors + (np.abs(vectors).sum(axis=1, keepdims=True) > 0) * rng.normal(0, 0.04, vectors.shape)
+    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
+    unit = np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > 0)
+    return replace(garment, embeddings=RegionEmbeddings(unit.astype(np.float32), garment.embeddings.colours))
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {"SELVEDGE_PORT": str(port), "SELVEDGE_DATA_DIR": str(folder), "SELVEDGE_DEMO": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "serve"], env=os.environ | settings, stdout=subprocess.DEVNULL
+    )
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        try:
+            _wait_until_ready(client, process)
+            yield client, process
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(0.05)
+    raise RuntimeError("the server did not become ready")
+
+
+def _megapixel_jpegs(photos: list[Path], count: int, salt: int) -> Iterator[bytes]:
+    """Real photos scaled to 1 megapixel; a dot of another colour each makes every upload new to the caches."""
+    for number in range(count):
+        pixels = read_pixels(photos[(number * 7) % len(photos)])
+        size = MEGAPIXEL if pixels.shape[1] > pixels.shape[0] else MEGAPIXEL[::-1]
+        large = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
+        large[:8, :8] = (number, salt, 0)
+        done, data = cv2.imencode(".jpg", cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
+        assert done
+        yield bytes(data)
+
+
+def _check_speed(client: httpx.Client, photos: list[Path]) -> list[float]:
+    """Seconds of each warm check that found exactly one garment."""
+    times = []
+    for number, data in enumerate(_megapixel_jpegs(photos, CHECKS + 5, 1)):
+        started = time.monotonic()
+        answer = client.post("/check-plagiarism", files={"image": ("photo.jpg", data)})
+        elapsed = time.monotonic() - started
+        answer.raise_for_status()
+        if number >= 5 and len(answer.json()["garments"]) == 1:
+            times.append(elapsed)
+    return times
+
+
+def _add_speed(client: httpx.Client, photos: list[Path]) -> float:
+    uploads = list(_megapixel_jpegs(photos, ADDS, 2))
+    started = time.monotonic()
+    done = sum(
+        client.post("/index/add", data={"item_id": f"new-{n}"}, files={"image": ("p.jpg", data)}).status_code == 201
+        for n, data in enumerate(uploads)
+    )
+    return done / (time.monotonic() - started)
+
+
+def _resident_mb(pid: int) -> float:
+    """RSS of the process and its children (the embedded cache is one) in MiB."""
+    pages = 0
+    for folder in Path("/proc").iterdir():
+        try:
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            if folder.name == str(pid) or int(fields[1]) == pid:
+                pages += int((folder / "statm").read_text().split()[1])
+        except (OSError, IndexError, ValueError):
+            continue  # not a process, or gone meanwhile
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

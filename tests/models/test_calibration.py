@@ -1,0 +1,43 @@
+"""Scores to probabilities."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.calibration import PlattCurve, expected_calibration_error, fit_platt
+from models.errors import InvalidValue
+
+
+def test_a_fitted_curve_finds_the_curve_that_made_the_data() -> None:
+    """Ten thousand coin flips of a known logistic curve give it back."""
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(0, 1, 10_000)
+    truth = PlattCurve(12.0, -7.0)
+    copied = rng.random(10_000) < [truth.probability(s) for s in scores]
+    fitted = fit_platt(scores, copied)
+    assert fitted.slope == pytest.approx(12, rel=0.1)
+    assert fitted.score_at(0.5) == pytest.approx(7 / 12, abs=0.02)
+    assert expected_calibration_error([fitted.probability(s) for s in scores], copied) < 0.02
+
+
+@given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40))
+def test_separable_scores_still_give_a_finite_rising_curve(seed: int, copies: int, others: int) -> None:
+    """With few pairs nothing overlaps; the curve must not run away."""
+    rng = np.random.default_rng(seed)
+    scores = np.concatenate([rng.uniform(0.8, 1, copies), rng.uniform(0, 0.5, others)])
+    curve = fit_platt(scores, np.arange(copies + others) < copies)
+    assert curve.probability(0.95) > curve.probability(0.2)
+
+
+def test_one_outcome_alone_cannot_calibrate() -> None:
+    """Only copies, or only strangers: no curve."""
+    with pytest.raises(InvalidValue):
+        fit_platt([0.1, 0.9], [True, True])
+
+
+@given(st.floats(0.01, 0.99))
+def test_the_score_at_a_probability_has_that_probability(probability: float) -> None:
+    """Thresholds can be read either way."""
+    curve = PlattCurve(9.0, -4.0)
+    assert curve.probability(curve.score_at(probability)) == pytest.approx(probability)

@@ -117,13 +117,14 @@ class GarmentFasterRCNN(nn.Module):
         maps = [pyramid[name] for name in LEVELS]
         objectness, corrections = concat_box_prediction_layers(*self.rpn.head(maps))
         anchors_A4 = self.rpn.anchor_generator(ImageList(maps[0].new_zeros(1, 3, side, side), [(side, side)]), maps)[0]
-        best, order = objectness.flatten().topk(self.architecture.candidates)
+        order = objectness.flatten().topk(self.architecture.candidates).indices
         boxes = self.rpn.box_coder.decode_single(corrections[order], anchors_A4[order])
         boxes = clip_boxes_to_image(boxes, (side, side))
         # A box falls to any better one that it overlaps, fallen or not (Bolya et al., "YOLACT", 2019: Fast NMS).
         overlap = torch.triu(box_iou(boxes, boxes), diagonal=1).amax(dim=0)
-        kept = torch.where(overlap > self.architecture.proposal_overlap, best - 1e4, best)
-        return boxes[kept.topk(self.architecture.proposals).indices]
+        fallen = (overlap > self.architecture.proposal_overlap).float()
+        place = fallen * len(boxes) + torch.arange(len(boxes), device=boxes.device)
+        return boxes[place.topk(self.architecture.proposals, largest=False).indices]
 
 
 def _build_rpn(architecture: Architecture) -> RegionProposalNetwork:

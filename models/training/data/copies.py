@@ -22,8 +22,8 @@ from models.training.data.region_edits import alter_regions, cut_patch
 from models.training.data.rephotograph import rephotograph
 from models.types import Landmarks
 
-LEAST_QUALITY = 0.85
-"""Overlap of template and mask below which a garment's landmarks are no ground to place an edit on."""
+LEAST_QUALITY = 0.8
+"""Overlap of outline and mask below which a garment's landmarks are no ground to place an edit on."""
 DONOR_COUNT = 60
 GROUND_COUNT = 60
 
@@ -84,7 +84,7 @@ class CopyMaker:
 
 
 def read_originals(root: Path, labels: Path, fold: Fold) -> list[Original]:
-    """The garments of a fold whose whole shape is known: labelled, seen from the front, with a mask and landmarks."""
+    """The garments of a fold whose whole shape is known; `labels` as `complete_labels` writes them, every slot filled."""
     by_photo = {label.photo: label for label in read_landmark_labels(labels) if label.quality >= LEAST_QUALITY}
     return [
         Original(garment, _landmarks(by_photo[garment.photo]))

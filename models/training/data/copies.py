@@ -84,7 +84,7 @@ class CopyMaker:
 
 
 def read_originals(root: Path, labels: Path, fold: Fold) -> list[Original]:
-    """The garments of a fold whose whole shape is known; `labels` as `complete_labels` writes them, every slot filled."""
+    """The garments of a fold whose whole shape is known; `labels` as `complete_labels` writes them."""
     by_photo = {label.photo: label for label in read_landmark_labels(labels) if label.quality >= LEAST_QUALITY}
     return [
         Original(garment, _landmarks(by_photo[garment.photo]))

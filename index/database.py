@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from index.errors import IndexUnavailable
 from index.records import SCHEMA_VERSION, Record, SchemaRecord
@@ -22,6 +24,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _create_engine(url)
+        # SQLite's own queue of writers is a lottery of sleeps; this one is first come, first served.
+        self._one_writer = threading.Lock()
         with self.writing() as connection:
             _prepare_schema(connection)
 
@@ -34,7 +38,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, alone; durable once the block is left, undone if it raises."""
-        with _outages_named(), self._engine.connect() as connection:
+        with self._one_writer, _outages_named(), self._engine.connect() as connection:
             alone = connection.execution_options(selvedge_writes=True)
             with alone.begin():
                 yield alone
@@ -47,6 +51,10 @@ class Database:
 def _outages_named() -> Iterator[None]:
     try:
         yield
+    except (IntegrityError, ProgrammingError, DataError):
+        raise
+    except PoolTimeoutError as error:
+        raise IndexUnavailable("the record is too busy") from error
     except DatabaseError as error:
         raise IndexUnavailable(f"the record cannot be used: {error.orig}") from error
 
@@ -58,7 +66,10 @@ def _create_engine(url: str) -> Engine:
         raise IndexUnavailable("the database URL cannot be read; use sqlite:///PATH") from error
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise IndexUnavailable(f"the record is kept in a SQLite file (sqlite:///PATH), not {parsed!r}")
-    Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IndexUnavailable(f"no folder for the record: {error}") from error
     engine = create_engine(parsed, pool_size=16, max_overflow=32, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)

@@ -37,9 +37,14 @@ class LiveIndex:
     @property
     def sequence(self) -> int:
         """The latest change that searches see. Raises IndexUnavailable before loading."""
+        self.require_ready()
+        assert self._sequence is not None
+        return self._sequence
+
+    def require_ready(self) -> None:
+        """Raises IndexUnavailable before loading: a write that could not be searched is not begun."""
         if self._sequence is None:
             raise IndexUnavailable("the index is not loaded yet")
-        return self._sequence
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -66,5 +71,5 @@ class LiveIndex:
         """Raises EmbeddingMismatch for a query of other models, IndexUnavailable before loading."""
         if query.models_version != self._models_version:
             raise EmbeddingMismatch(f"the index holds {self._models_version}, the query is of {query.models_version}")
-        assert self.sequence >= 0
+        self.require_ready()
         return self._vectors.nearest(query, exclusions, count)

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from index.errors import IndexUnavailable, ItemNotFound
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED = ".unfinished"
+SWEPT_AFTER_S = 3600.0
 
 
 class PhotoStore:
@@ -57,11 +59,12 @@ class PhotoStore:
             if not self._in_use[sha256] and not still_wanted(sha256):
                 self._path(sha256).unlink(missing_ok=True)
 
-    def sweep(self, wanted: frozenset[str]) -> int:
-        """Delete unfinished files and those that nothing refers to; only while nothing is being stored."""
+    def sweep(self, wanted: frozenset[str], older_than_s: float = SWEPT_AFTER_S) -> int:
+        """Delete unfinished files and those that nothing refers to; young ones may be another process's next commit."""
+        youngest = time.time() - older_than_s
         swept = 0
         for path in self._folder.glob("??/??/*"):
-            if path.name not in wanted:
+            if path.name not in wanted and path.stat().st_mtime <= youngest:
                 path.unlink()
                 swept += 1
         return swept
@@ -73,7 +76,9 @@ class PhotoStore:
 
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
+        if path.exists():
+            os.utime(path)
+        else:
             with tempfile.NamedTemporaryFile(dir=path.parent, suffix=_UNFINISHED, delete=False) as file:
                 try:
                     file.write(data)

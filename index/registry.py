@@ -32,9 +32,10 @@ class Registry:
         self._live = LiveIndex(self._catalogue, self._vectors, models_version)
 
     def start(self) -> None:
-        """Sweep what a crash left behind, load the index, become ready."""
+        """Sweep what a crash left behind, load the index, become ready. Once."""
         self._photos.sweep(self._catalogue.photo_hashes())
         self._live.load()
+        self._live.catch_up()
 
     def close(self) -> None:
         self._vectors.close()
@@ -55,8 +56,13 @@ class Registry:
         """The latest change that searches see: read it before a search whose answer is to be cached under it."""
         return self._live.sequence
 
+    def catch_up(self) -> None:
+        """Search what other processes committed to the same record."""
+        self._live.catch_up()
+
     def add(self, photo: NewPhoto, data: bytes) -> Added:
         """Register a photo with its bytes. Raises EmbeddingMismatch, InvalidQuery."""
+        self._live.require_ready()
         if photo.models_version != self._live.models_version:
             raise EmbeddingMismatch(f"the index holds {self._live.models_version}, the photo is of other models")
         if hashlib.sha256(data).hexdigest() != photo.sha256:
@@ -74,12 +80,14 @@ class Registry:
 
     def patch(self, item_id: str, details: ItemDetails) -> CatalogueItem:
         """Change the details that are said; metadata as RFC 7396 merges. Raises ItemNotFound, InvalidQuery."""
+        self._live.require_ready()
         item = self._catalogue.patch(item_id, details)
         self._live.catch_up()
         return item
 
     def delete(self, item_id: str) -> None:
         """Forget an item, its photos and their bytes. Raises ItemNotFound."""
+        self._live.require_ready()
         hashes = self._catalogue.photo_hashes(item_id)
         self._catalogue.delete(item_id)
         self._live.catch_up()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from index.types import Filters, ItemDetails, NewPhoto, Query
+from index.vectors import Designs
 from models.geometry import Box
 from models.scoring import mask_bits
 from models.taxonomy import REGION_COUNT, REGIONS, Category, RegionName, slots_of
@@ -143,3 +144,18 @@ def make_query(garment: DescribedGarment, weights: RegionWeights | None = None, 
     """The query that a check of this garment makes; `changes` are other fields of `Query`."""
     fields: dict[str, Any] = {"models_version": MODELS_VERSION, "filters": Filters(), **changes}
     return Query(garment.embeddings, garment.mirrored, RegionWeights.equal() if weights is None else weights, **fields)
+
+
+def make_designs(seed: int, count: int, masks: Iterable[int] = (ALL_VISIBLE,), dimension: int = 16) -> Designs:
+    """Searched garments 1..count, one an item, their masks taken in turn."""
+    chosen = list(masks)
+    seen = [make_embeddings(seed * 100_000 + row, chosen[row % len(chosen)], dimension) for row in range(count)]
+    numbers = np.arange(1, count + 1)
+    return Designs(
+        numbers,
+        numbers.copy(),
+        numbers % 7,
+        (numbers % 13 + 1).astype(np.uint8),
+        np.array([embeddings.mask for embeddings in seen], dtype=np.uint8),
+        np.array([embeddings.vectors for embeddings in seen]).reshape(count, REGION_COUNT, dimension),
+    )

@@ -1,0 +1,140 @@
+"""What is particular to the shards: sealing, merging, forgetting, and searching beside writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from index.blocks import Block, LooseRows
+from index.in_memory import InMemoryVectors
+from index.shards import LOOSE_ROWS, MOST_DEAD, SealedRows, Shards
+from index.types import Query
+from index.vectors import Designs, Exclusions
+from models.taxonomy import REGION_COUNT
+from models.types import RegionEmbeddings
+from tests.factories import make_designs, make_garment, make_query, make_weights
+
+ANY = Exclusions()
+NO_DESIGNS = Designs.joined([])
+
+
+@pytest.fixture
+def shards() -> Iterator[Shards]:
+    made = Shards(2)
+    yield made
+    made.close()
+
+
+def query_like(designs: Designs, row: int, seed: int = 0) -> Query:
+    embeddings = RegionEmbeddings(designs.vectors[row], np.zeros((REGION_COUNT, 3), dtype=np.float32))
+    return make_query(make_garment(row, embeddings=embeddings), make_weights(seed))
+
+
+def blocks_of(shards: Shards) -> list[Block]:
+    return [block for blocks in shards._view.values() for block in blocks]
+
+
+def test_rows_score_the_same_loose_and_sealed() -> None:
+    """Sealing changes no answer: both hold fp16 values and add up in float32."""
+    codes = make_designs(1, 300).vectors.reshape(300, -1).astype(np.float16)
+    queries = codes[:2].astype(np.float32)
+    allowed = np.arange(300) % 3 > 0
+    for flags in (None, allowed):
+        loose, loose_rows = LooseRows(codes).top(queries, flags, 10)
+        sealed, sealed_rows = SealedRows(codes).top(queries, flags, 10)
+        np.testing.assert_allclose(loose, sealed, atol=1e-6)
+        np.testing.assert_array_equal(loose_rows, sealed_rows)
+    np.testing.assert_array_equal(SealedRows(codes).codes(), codes)
+
+
+@pytest.mark.parametrize("kind", [LooseRows, SealedRows])
+def test_missing_rows_are_minus_one(kind: type[LooseRows | SealedRows]) -> None:
+    """Where fewer are allowed than asked for."""
+    codes = make_designs(1, 4).vectors.reshape(4, -1).astype(np.float16)
+    _, rows = kind(codes).top(codes[:1].astype(np.float32), np.array([False, True, False, False]), 3)
+    assert rows.tolist() == [[1, -1, -1]]
+
+
+def test_singly_added_rows_are_sealed_and_merged(shards: Shards) -> None:
+    """Few blocks however the rows came, and every row still answers."""
+    designs = make_designs(1, 5 * LOOSE_ROWS, masks=(31, 7))
+    for start in range(0, len(designs), 100):
+        shards.extend(designs.where(np.isin(np.arange(len(designs)), np.arange(start, start + 100))))
+    assert len(shards) == len(designs)
+    assert sum(isinstance(block.rows, SealedRows) for block in blocks_of(shards)) in (2, 3, 4)
+    for row in range(0, len(designs), 97):
+        assert shards.nearest(query_like(designs, row), ANY, 1).garment_ids[0] == row + 1
+
+
+def test_many_dead_rows_are_dropped_from_memory(shards: Shards) -> None:
+    """A forgotten item is masked at once and gone once a fifth of its block is dead."""
+    designs = make_designs(1, 1000)
+    shards.extend(designs)
+    for forgotten in range(1, 500):
+        shards.settle(np.array([forgotten]), NO_DESIGNS)
+        assert sum(len(block) for block in blocks_of(shards)) * (1 - MOST_DEAD) <= len(shards) + 1
+    assert len(shards) == 501
+    assert min(shards.nearest(query_like(designs, 3), ANY, 1000).garment_ids) == 500
+
+
+def test_large_histories_agree_with_the_slow_truth(shards: Shards) -> None:
+    """Thousands of rows in several masks, added, refiled and forgotten in random order."""
+    random = np.random.default_rng(3)
+    truth = InMemoryVectors()
+    designs = make_designs(3, 3000, masks=(31, 31, 7, 0b10111, 0b00100), dimension=8)
+    for _ in range(60):
+        items = random.choice(designs.item_numbers, size=int(random.integers(1, 400)), replace=False)
+        kept = designs.where(np.isin(designs.item_numbers, items) & (random.uniform(size=len(designs)) < 0.7))
+        shards.settle(items, kept)
+        truth.settle(items, kept)
+    assert len(shards) == len(truth) > 1000
+    for row in range(5):
+        query = query_like(designs, row, seed=row)
+        for exclusions in (ANY, Exclusions(seller_key=3, categories=frozenset({1, 2, 3, 4}))):
+            ours, theirs = shards.nearest(query, exclusions, 50), truth.nearest(query, exclusions, 50)
+            np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-3)
+
+
+def test_searches_beside_writes_see_whole_writes(shards: Shards) -> None:
+    """Pairs of garments come and go together while others search; FAISS's own add and remove would crash here."""
+    designs = make_designs(5, 4000, dimension=8)
+    designs = Designs(
+        designs.garment_ids,
+        (designs.garment_ids + 1) // 2,
+        designs.seller_keys,
+        designs.categories,
+        designs.masks,
+        np.repeat(designs.vectors[::2], 2, axis=0),
+    )
+    shards.extend(designs.where(designs.garment_ids <= 2000))
+    queries = [query_like(designs, row) for row in range(0, 4000, 111)]
+    done = threading.Event()
+    torn: list[tuple[int, ...]] = []
+    searched = [0, 0, 0]
+
+    def search(thread: int) -> None:
+        while not done.is_set():
+            query = queries[searched[thread] % len(queries)]
+            found = shards.nearest(query, ANY, 200)
+            _, twins = np.unique(found.item_numbers[:-1], return_counts=True)
+            # All but the last place, where a pair may be cut, come in pairs.
+            if (twins != 2).sum() > 1:
+                torn.append(tuple(found.item_numbers.tolist()))
+            searched[thread] += 1
+
+    threads = [threading.Thread(target=search, args=(thread,)) for thread in range(3)]
+    for thread in threads:
+        thread.start()
+    random = np.random.default_rng(5)
+    for _ in range(300):
+        items = random.choice(np.arange(1, 2001), size=20, replace=False)
+        chosen = np.isin(designs.item_numbers, items[:12])
+        shards.settle(items, designs.where(chosen))
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert torn == []
+    assert min(searched) > 0

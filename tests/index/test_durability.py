@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from index.catalogue import Catalogue
+from index.errors import IndexUnavailable
+from index.photos import PhotoStore
 from index.registry import Registry
 from index.types import ItemDetails
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query
@@ -88,3 +95,80 @@ def test_no_acknowledged_write_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> N
         assert held == photos_after(done)
         assert registry.stats().searchable == sum(len(seeds) for seeds in held.values())
         registry.close()
+
+
+def die_at(folder: Path, point: str) -> None:
+    """Runs in a process of its own: one more add, killed just before or after one of its durable steps."""
+    owner, step, when = POINTS[point]
+    original = getattr(owner, step)
+
+    def killed(*arguments: Any, **named: Any) -> Any:
+        answer = original(*arguments, **named) if when == "after" else None
+        os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    registry = Registry(url_of(folder), folder, MODELS_VERSION)
+    registry.start()
+    setattr(owner, step, killed)
+    registry.add(make_new_photo(5, "SKU-1", replace=True), make_photo_bytes(5))
+
+
+POINTS: dict[str, tuple[Any, str, str]] = {
+    "photo half written": (os, "fsync", "before"),
+    "photo written, not recorded": (Catalogue, "add", "before"),
+    "recorded, not searched": (Catalogue, "add", "after"),
+    "searched, old photo not deleted": (PhotoStore, "discard", "before"),
+    "all done, not answered": (PhotoStore, "discard", "after"),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_crash_between_two_steps_leaves_the_old_or_the_new(tmp_path: Path, point: str) -> None:
+    """Replacing a photo happens as a whole or not at all, and leftovers are swept."""
+    registry = Registry(url_of(tmp_path), tmp_path, MODELS_VERSION)
+    registry.start()
+    registry.add(make_new_photo(1), make_photo_bytes(1))
+    registry.close()
+    code = f"from tests.index.test_durability import *; die_at(Path({str(tmp_path)!r}), {point!r})"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    again = Registry(url_of(tmp_path), tmp_path, MODELS_VERSION)
+    again.start()
+    assert photos_held(again) == {"SKU-1": [1 if point.startswith("photo") else 5]}
+    PhotoStore(tmp_path / "photos").sweep(
+        frozenset(photo.sha256 for photo in again.get("SKU-1").photos), older_than_s=0
+    )
+    assert len([path for path in (tmp_path / "photos").rglob("*") if path.is_file()]) == 1
+    again.close()
+
+
+def write_until_full(folder: Path) -> None:
+    """Runs in a process of its own, whose files may not grow past a limit; prints what it acknowledged."""
+    registry = Registry(url_of(folder), folder, MODELS_VERSION)
+    registry.start()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
+    refused = 0
+    seed = 0
+    while refused < 3:
+        try:
+            registry.add(make_new_photo(seed, f"SKU-{seed}"), make_photo_bytes(seed))
+            seed += 1
+        except IndexUnavailable:
+            refused += 1
+    still_found = registry.search(make_query(make_garment(seed - 1), min_score=0.9))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    registry.add(make_new_photo(seed, f"SKU-{seed}"), make_photo_bytes(seed))
+    print(seed + 1, [hit.item_id for hit in still_found] == [f"SKU-{seed - 1}"])
+
+
+def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
+    """Refused as IndexUnavailable while there is no room; searches go on; then all goes on as if nothing had been."""
+    code = f"from tests.index.test_durability import *; write_until_full(Path({str(tmp_path)!r}))"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    count, still_found = said.stdout.split()
+    assert still_found == "True"
+    registry = Registry(url_of(tmp_path), tmp_path, MODELS_VERSION)
+    registry.start()
+    assert photos_held(registry) == {f"SKU-{seed}": [seed] for seed in range(int(count))}
+    assert int(count) > 5
+    registry.close()

@@ -27,7 +27,7 @@ LUMA_TROUSERS = ("mp", "wp")
 
 
 class Fold(StrEnum):
-    """What a garment photo may be used for; by contributor.
+    """What a garment photo may be used for; by contributor, but for gold-only photos, whose contributors may recur.
 
     `CALIBRATION` is held out of every model's training so that thresholds and probabilities are fitted on strangers;
     `VALIDATION` is to choose and report; `GOLD_ONLY` measures landmarks and nothing else.

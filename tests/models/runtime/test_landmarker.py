@@ -55,7 +55,7 @@ def described(extra: dict[str, Any]) -> Manifest:
 def bell(x: float, y: float, height: float = 1.0, sigma: float = 1.5) -> npt.NDArray[np.float32]:
     axis = np.arange(SIDE) + 0.5
     across, down = np.exp(-((axis - x) ** 2) / (2 * sigma**2)), np.exp(-((axis - y) ** 2) / (2 * sigma**2))
-    return np.float32(height * np.outer(down, across))
+    return (height * np.outer(down, across)).astype(np.float32)
 
 
 def garment(category: Category, box: Box) -> Garment:

@@ -10,14 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from service.demo.catalogue import demo_photo
+from service.demo.catalogue import demo_copies, demo_photo
 from tests.journeys.drawn_service import DrawnService
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)  # two busy cores are slow, and a wait costs nothing when they are not
 CHROMIUM_ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -65,8 +67,11 @@ def service() -> Iterator[tuple[str, DrawnService]]:
     thread.start()
     while not server.started:
         time.sleep(0.05)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}", drawn
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    # Each demo photo is drawn once, when first asked for: here, so that no test waits for it.
+    for copy in demo_copies():
+        assert httpx.get(f"{address}/demo/{copy.name}.jpg", timeout=60).status_code == 200
+    yield address, drawn
     server.should_exit = True
     thread.join()
 

@@ -89,7 +89,7 @@ def test_percent_becomes_pixels(tmp_path: Path) -> None:
     path = tmp_path / "points.jsonl"
     path.write_text(json.dumps(line | {"pts": {"neck_left": [50, 10, 1]}}) + "\n")
     hand = read_hand_landmarks(path, {"a.jpg": (400, 200)})[0]
-    assert hand.points["neck_left"] == (200, 20, 1)
+    assert hand.points["neck_left"] == pytest.approx((200, 20, 1))
     assert np.allclose(hand.box.as_array(), [40, 40, 240, 140])
     assert hand.category is None
     assert not hand.ok

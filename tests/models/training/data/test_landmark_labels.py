@@ -21,26 +21,7 @@ from models.training.data.readers import fold_of
 from tests.models.training.data.garment_shapes import HEIGHT, WIDTH, Points, tee, tee_mask
 
 TEE = Category.SHORT_SLEEVE_TOP
-COLUMNS = [
-    "photo",
-    "split",
-    "sender",
-    "label",
-    "width",
-    "height",
-    "x1",
-    "y1",
-    "x2",
-    "y2",
-    "df2",
-    "sleeve",
-    "neck",
-    "pattern",
-    "closure",
-    "length",
-    "view",
-    "ok",
-]
+COLUMNS = "photo split sender label width height x1 y1 x2 y2 df2 sleeve neck pattern closure length view ok"
 KEYS_OF_TEE = {
     "neck_left": ["neck_L"],
     "neck_right": ["neck_R"],
@@ -74,7 +55,7 @@ def root(tmp_path: Path) -> Path:
         ys, xs = np.nonzero(mask)
         box = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
         view = "back" if name == "behind" else "front"
-        split = split_of.get(name, "train")
+        split, attributes = split_of.get(name, "train"), ("short", "round", "", "", "")
         rows.append(
             [f"{name}.jpg", split, "181", "Tee", WIDTH, HEIGHT, *box, TEE, "short", "round", "", "", "", view, 1]
         )
@@ -83,7 +64,7 @@ def root(tmp_path: Path) -> Path:
             entry = {"photo": f"{name}.jpg", "df2": TEE, "view": "front", "ok": 1, "box": [float(s) for s in share]}
             placed.append(json.dumps(entry | {"pts": points_in_percent(points)}))
     with (garments / "labels.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([COLUMNS, *rows])
+        csv.writer(stream).writerows([COLUMNS.split(), *rows])
     (garments / "landmarks_train.jsonl").write_text("\n".join(placed) + "\n")
     (garments / "gold_to_df2.json").write_text(json.dumps({str(TEE): KEYS_OF_TEE}))
     cv2.imwrite(str(stores / "luma" / "worn.jpg"), np.full((HEIGHT, WIDTH, 3), 255, np.uint8))

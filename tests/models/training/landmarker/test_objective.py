@@ -15,7 +15,7 @@ class Fixed(nn.Module):
         super().__init__()
         self.maps = maps
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
         return self.maps
 
 

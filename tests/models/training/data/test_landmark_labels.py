@@ -56,9 +56,7 @@ def root(tmp_path: Path) -> Path:
         box = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
         view = "back" if name == "behind" else "front"
         split, attributes = split_of.get(name, "train"), ("short", "round", "", "", "")
-        rows.append(
-            [f"{name}.jpg", split, "181", "Tee", WIDTH, HEIGHT, *box, TEE, "short", "round", "", "", "", view, 1]
-        )
+        rows.append([f"{name}.jpg", split, "181", "Tee", WIDTH, HEIGHT, *box, TEE, *attributes, view, 1])
         if name.startswith("hand"):
             share = [100 * side / (WIDTH, HEIGHT)[number % 2] for number, side in enumerate(box)]
             entry = {"photo": f"{name}.jpg", "df2": TEE, "view": "front", "ok": 1, "box": [float(s) for s in share]}

@@ -24,9 +24,13 @@ from models.types import Detection, Landmarks
 FOLDS = (Fold.TRAIN, Fold.CALIBRATION, Fold.VALIDATION)
 
 
-def complete_labels(estimator: LandmarkEstimator, root: Path, labels: Path, out: Path) -> int:
-    """Write `out` (the same lines as `labels` has) for every garment with a category, a shape and a mask; how many."""
-    hands = {label.photo: label for label in read_landmark_labels(labels) if label.source == "hand"}
+def complete_labels(estimator: LandmarkEstimator, root: Path, labels: Path | None, out: Path) -> int:
+    """Write `out` (the same lines as `labels` has) for every garment with a category, a shape and a mask; how many.
+
+    Without `labels` all points are the network's, as a benchmark on photos that nobody labelled wants them.
+    """
+    known = [] if labels is None else read_landmark_labels(labels)
+    hands = {label.photo: label for label in known if label.source == "hand"}
     lines = []
     for garment in track([g for g in read_garments(root) if _usable(g)], "completing landmarks"):
         label = _complete(estimator, garment, hands.get(garment.photo))

@@ -1,0 +1,75 @@
+"""`python -m tests.benchmarks`: measures what the README promises and prints its tables.
+
+Quality is measured on the validation split and the gold landmarks of `../shared/data`; without the photos it says so.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from service.bootstrap import load_describer, load_rules, open_registry
+
+from models.runtime.describe import PhotoDescriber
+from models.training.data.complete_labels import complete_labels
+from models.training.data.readers import data_root
+from service.settings import read_settings
+from tests.benchmarks import copies_quality, detector_quality, landmark_quality, speed, stores_quality
+from tests.benchmarks.tables import Report
+
+PARTS = ("detector", "landmarks", "stores", "copies", "speed")
+
+
+def main(
+    parts: Annotated[list[str] | None, typer.Argument(help=f"Which of {', '.join(PARTS)}; all by default.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The photos; default GARMENT_DATA, else ../shared/data.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the tables as Markdown here too.")] = None,
+) -> None:
+    """Measure quality and speed on real photos.
+
+    Example: python -m tests.benchmarks detector copies --output docs/benchmark.md
+    """
+    root = data_root(data)
+    if not (root / "garments").is_dir():
+        typer.echo(f"No photos at {root}: nothing can be measured here.")
+        raise typer.Exit(1)
+    wanted = parts or list(PARTS)
+    reports = [_measure(part, root) for part in PARTS if part in wanted]
+    for report in reports:
+        report.print()
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text("# Benchmark\n\n" + "\n".join(report.markdown() for report in reports))
+
+
+def _measure(part: str, root: Path) -> Report:
+    settings = read_settings()
+    describer = load_describer(settings)
+    if part == "detector":
+        return detector_quality.measure(describer.detector, root)
+    if part == "landmarks":
+        return landmark_quality.measure(describer.detector, describer.landmarker, root)
+    if part == "stores":
+        return stores_quality.measure(describer.describe, root)
+    if part == "speed":
+        return speed.measure(describer, root)
+    return _copies(describer, root)
+
+
+def _copies(describer: PhotoDescriber, root: Path) -> Report:
+    with tempfile.TemporaryDirectory() as folder:
+        labels = Path(folder) / "complete.jsonl"
+        complete_labels(describer.landmarker, root, None, labels)
+        settings = read_settings(data_dir=Path(folder), redis_url="off")
+        registry = open_registry(settings, describer.models_version)
+        registry.start()
+        line = copies_quality.Line(describer, load_rules(settings), registry)
+        report = copies_quality.measure(line, root, labels)
+        registry.close()
+    return report
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -20,12 +20,13 @@ SWEPT_AFTER_S = 3600.0
 
 
 class PhotoStore:
-    """Files under `folder`, two levels deep by their sha256; may be used from any thread of one process."""
+    """Files under `folder`, in 256 folders by their sha256; may be used from any thread of one process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         self._in_use: Counter[str] = Counter()
+        self._durable_folders: set[Path] = set()
 
     @contextmanager
     def stored(self, sha256: str, data: bytes) -> Iterator[None]:
@@ -63,7 +64,7 @@ class PhotoStore:
         """Delete unfinished files and those that nothing refers to; young ones may be another process's next commit."""
         youngest = time.time() - older_than_s
         swept = 0
-        for path in self._folder.glob("??/??/*"):
+        for path in self._folder.glob("??/*"):
             if path.name not in wanted and path.stat().st_mtime <= youngest:
                 path.unlink()
                 swept += 1
@@ -72,7 +73,7 @@ class PhotoStore:
     def _path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):
             raise ItemNotFound(f"no photo {sha256!r}")
-        return self._folder / sha256[:2] / sha256[2:4] / sha256
+        return self._folder / sha256[:2] / sha256
 
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,8 +89,11 @@ class PhotoStore:
                 except BaseException:
                     Path(file.name).unlink(missing_ok=True)
                     raise
-        for folder in (path.parent, path.parent.parent, self._folder):
-            _sync_folder(folder)
+        _sync_folder(path.parent)
+        if path.parent not in self._durable_folders:
+            _sync_folder(self._folder)
+            _sync_folder(self._folder.parent)
+            self._durable_folders.add(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from index.catalogue import Catalogue
 from index.live import LiveIndex
@@ -12,6 +14,7 @@ from index.reading import FoundGarment
 from index.types import Hit, Query
 from index.vectors import Candidates, Exclusions, category_code, comparable, seller_key
 from models.scoring import colour_shifts, region_cosines, weighted_score
+from models.types import RegionEmbeddings
 
 ROUNDING = 1e-3
 """Two scores of unit vectors kept as fp16 (11 bits) can change places only where they are closer than 2 · 2⁻¹¹."""
@@ -21,17 +24,27 @@ MOST_CANDIDATES = 16_384
 """Where more garments than this are all but equally near, the choice among them is arbitrary."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Exact scores against one garment, in the better orientation; `cosines` float32 (5,), NaN if not compared."""
+
+    score: float
+    mirrored: bool
+    cosines: npt.NDArray[np.float32]
+
+
 def find_hits(query: Query, live: LiveIndex, catalogue: Catalogue) -> list[Hit]:
     """At most `top_k` hits with at least `min_score`, ties by item id. Raises EmbeddingMismatch, IndexUnavailable."""
-    chosen = _contenders(query, live, _exclusions(query, catalogue))
-    best: dict[str, Hit] = {}
-    for garment_id, found in sorted(catalogue.find(chosen).items()):
-        hit = _exact_hit(query, garment_id, found)
-        if hit is not None and hit.score >= query.min_score:
-            held = best.get(hit.item_id)
-            if held is None or hit.score > held.score:
-                best[hit.item_id] = hit
-    return sorted(best.values(), key=lambda hit: (-hit.score, hit.item_id))[: query.top_k]
+    found = catalogue.find(_contenders(query, live, _exclusions(query, catalogue)))
+    best: dict[str, tuple[int, Comparison]] = {}
+    for garment_id, record in sorted(found.items()):
+        compared = _compare(query, record.garment.embeddings)
+        if compared is None or compared.score < query.min_score:
+            continue
+        if record.item_id not in best or compared.score > best[record.item_id][1].score:
+            best[record.item_id] = (garment_id, compared)
+    ranked = sorted(best.items(), key=lambda entry: (-entry[1][1].score, entry[0]))[: query.top_k]
+    return [_hit(query, garment_id, found[garment_id], compared) for _, (garment_id, compared) in ranked]
 
 
 def _exclusions(query: Query, catalogue: Catalogue) -> Exclusions:
@@ -68,26 +81,29 @@ def _best_of_items(candidates: Candidates) -> Mapping[int, float]:
     return dict(zip(items.tolist(), candidates.scores[firsts].tolist(), strict=True))
 
 
-def _exact_hit(query: Query, garment_id: int, found: FoundGarment) -> Hit | None:
-    """The garment in its better orientation; None where too little of it can be compared."""
-    theirs = found.garment.embeddings
-    best: Hit | None = None
+def _compare(query: Query, theirs: RegionEmbeddings) -> Comparison | None:
+    """The better orientation, upright where they are equal; None where too little can be compared."""
+    best: Comparison | None = None
     for mirrored, ours in ((False, query.embeddings), (True, query.mirrored)):
-        if not comparable(ours.mask, theirs.mask, query):
-            continue
-        cosines = region_cosines(ours, theirs)
-        score = weighted_score(cosines, query.weights)
-        if best is None or score > best.score:
-            best = Hit(
-                found.item_id,
-                found.photo_id,
-                garment_id,
-                score,
-                mirrored,
-                cosines,
-                colour_shifts(ours, theirs),
-                found.garment,
-                found.photo_sha256,
-                found.details,
-            )
+        if comparable(ours.mask, theirs.mask, query):
+            cosines = region_cosines(ours, theirs)
+            score = weighted_score(cosines, query.weights)
+            if best is None or score > best.score:
+                best = Comparison(score, mirrored, cosines)
     return best
+
+
+def _hit(query: Query, garment_id: int, found: FoundGarment, compared: Comparison) -> Hit:
+    ours = query.mirrored if compared.mirrored else query.embeddings
+    return Hit(
+        item_id=found.item_id,
+        photo_id=found.photo_id,
+        garment_id=garment_id,
+        score=compared.score,
+        mirrored=compared.mirrored,
+        cosines=compared.cosines,
+        colour_shifts=colour_shifts(ours, found.garment.embeddings),
+        garment=found.garment,
+        photo_sha256=found.photo_sha256,
+        details=found.details,
+    )

@@ -86,7 +86,7 @@ def test_leftovers_of_a_crash_are_swept(store: PhotoStore, tmp_path: Path) -> No
     """Orphans and unfinished files go, what the record refers to stays."""
     with store.stored(SHA256, DATA):
         pass
-    folder = tmp_path / "photos" / "ab" / "cd"
+    folder = tmp_path / "photos" / "ab"
     folder.mkdir(parents=True)
     (folder / ("ab" * 32)).write_bytes(b"orphan")
     (folder / "x.unfinished").write_bytes(b"half")

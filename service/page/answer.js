@@ -12,11 +12,15 @@ export function showVerdict(answer) {
   const words = element("div", {}, element("h2", { text: verdictTitle(answer.verdict) }),
     element("p", { text: verdictSentence(answer) }));
   if (match) words.append(element("p", { class: "of" }, "of ", element("code", { text: match.item_id })));
-  const warnings = [...new Set([...(answer.warnings ?? []), ...(answer.garments ?? []).flatMap((g) => g.warnings ?? [])])];
   replaceChildren("verdict",
     element("div", { class: "banner", "data-verdict": answer.verdict }, words, sure),
-    warnings.length ? element("ul", { class: "warnings", "aria-label": "Warnings" },
-      ...warnings.map((warning) => element("li", { text: plain(warning.message ?? warning) }))) : null);
+    warningList([answer, ...(answer.garments ?? [])]));
+}
+
+function warningList(bearers) {
+  const words = new Set(bearers.flatMap((bearer) => bearer.warnings ?? []).map((warning) => warning.message));
+  return words.size ? element("ul", { class: "warnings", "aria-label": "Warnings" },
+    ...[...words].map((message) => element("li", { text: message }))) : null;
 }
 
 export function showGarments(answer, chosen, choose) {
@@ -63,7 +67,7 @@ function matchCard(match, garment, answer) {
       ...badges,
       element("span", { class: "numbers" }, element("b", { text: percent(match.probability) }), ` · score ${Number(match.score).toFixed(3)}`)),
     pair(match, garment, answer),
-    element("div", { class: "evidence" }, alteration(match), bars(match), meta(match)));
+    element("div", { class: "evidence" }, alteration(match), bars(match), precedence(match), warningList([match]), meta(match)));
 }
 
 function pair(match, garment, answer) {
@@ -105,13 +109,21 @@ function bars(match) {
 
 const mirrored = (region) => ({ left_sleeve: "right_sleeve", right_sleeve: "left_sleeve" })[region] ?? region;
 
+// An earlier listing is never called the copy, so it has to be said which of the two came first.
+function precedence(match) {
+  if (match.first === "query") {
+    const kind = match.kind && match.kind !== match.verdict ? ` It resembles like a ${verdictTitle(match.kind).toLowerCase()}.` : "";
+    return element("p", { class: "first", text: `The checked photo was published first.${kind}` });
+  }
+  return match.first ? element("p", { class: "first", text: "The registered design was published first." }) : null;
+}
+
 function meta(match) {
   const item = match.item ?? {};
   const facts = [
     ["item", match.item_id],
     ["seller", item.seller_id],
     ["published", item.published_at ? String(item.published_at).slice(0, 10) : null],
-    ["came first", typeof match.came_first === "string" ? plain(match.came_first) : null],
   ].filter(([, value]) => value);
   return element("dl", { class: "facts" }, ...facts.map(fact));
 }

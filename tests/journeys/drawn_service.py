@@ -20,6 +20,7 @@ from service.problems import problem
 from service.routes.page import page_router
 
 LEARNED = {"collar": 0.24, "chest": 0.32, "waist": 0.18, "left_sleeve": 0.13, "right_sleeve": 0.13}
+SMALL_CROP = {"code": "small_crop", "message": "the garment is small in the photo, so details are lost"}
 VERDICTS = {
     "partial-copy": "partial_copy",
     "colourway": "design_copy",
@@ -68,7 +69,7 @@ class DrawnService:
                 "verdict": verdict,
                 "image": {"width": decoded.width, "height": decoded.height, "sha256": decoded.sha256},
                 "garments": garments,
-                "warnings": ["small crop"] if known and known[0].name == "flipped" else [],
+                "warnings": [SMALL_CROP] if known and known[0].name == "flipped" else [],
                 "versions": {"models": "m1", "weights": "w1", "policy": "p1", "index": 24},
                 "timings_ms": {"decode": 4.2, "detect": 61.0, "landmarks": 30.5, "embed": 44.0, "total": 145.1},
                 "cached": False,
@@ -116,6 +117,8 @@ class DrawnService:
             "score": sum(float(entry["cosine"]) * float(entry["weight"]) for entry in regions.values()),
             "probability": 0.93,
             "verdict": verdict,
+            "kind": verdict,
+            "first": "catalogue" if copy.name == "colourway" else None,
             "mirrored": copy.name == "flipped",
             "same_photo": verdict == "image_copy",
             "regions": regions,

@@ -202,10 +202,16 @@ def test_demo_photos_show_every_kind_of_copy(page: Page, name: str, title: str, 
 def test_warnings_versions_times_and_check_id_are_shown(page: Page) -> None:
     """What lowers trust, and what produced the answer."""
     page.locator('[data-demo="flipped"]').click()
-    expect(page.locator(".warnings")).to_have_text("small crop")
+    expect(page.locator(".warnings")).to_have_text("the garment is small in the photo, so details are lost")
     expect(page.locator("#check-id")).to_have_text("chk_01JDRAWN")
     expect(page.locator(".record")).to_contain_text("detect61 ms")
     expect(page.locator(".record")).to_contain_text("policyp1")
+
+
+def test_it_is_said_which_came_first(page: Page) -> None:
+    """Where both sides carry a date."""
+    page.locator('[data-demo="colourway"]').click()
+    expect(page.locator(".match .first")).to_have_text("The registered design was published first.")
 
 
 def test_words_of_an_item_are_never_markup(page: Page) -> None:

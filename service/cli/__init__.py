@@ -1,0 +1,1 @@
+"""The command line `selvedge`: serve, add, check, doctor, demo, settings."""

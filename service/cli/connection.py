@@ -1,0 +1,118 @@
+"""How commands reach the service: over HTTP to a running one, or the same application in this process.
+
+Both speak the REST contract, so that what the command line does is what every other caller does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from service.errors import ServiceError
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+LOCK_NAME = "in-use.lock"
+READY_WITHIN_S = 60.0
+REQUEST_TIMEOUT_S = 60.0
+
+
+class DataDirInUse(ServiceError):
+    """Another process serves or fills this data dir."""
+
+
+class Refused(ServiceError):
+    """The service refused a request; `str()` is its own words."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"{detail} ({status} {code})" if code else f"{detail} ({status})")
+        self.status = status
+        self.code = code
+
+
+class Unreachable(ServiceError):
+    """No service answers at the address, or it does not become ready."""
+
+
+@contextmanager
+def hold_data_dir(data_dir: Path) -> Iterator[None]:
+    """Keep other processes off a data dir; the lock ends with this process, however it ends.
+
+    Raises DataDirInUse where another process holds it.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / LOCK_NAME).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataDirInUse(
+                f"another process uses {data_dir}; talk to the running service instead: --url http://127.0.0.1:8000"
+            ) from error
+        yield
+
+
+@asynccontextmanager
+async def connect(url: str | None, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service at `url`, or, without one, of the application in this process on its data dir.
+
+    Raises DataDirInUse, Unreachable.
+    """
+    if url is not None:
+        async with httpx.AsyncClient(base_url=url, timeout=REQUEST_TIMEOUT_S) as client:
+            await _wait_until_ready(client)
+            yield client
+        return
+    with hold_data_dir(settings.data_dir):
+        app = _make_app(settings)
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://selvedge.local", timeout=REQUEST_TIMEOUT_S
+            ) as client:
+                await _wait_until_ready(client)
+                yield client
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, **options: Any) -> httpx.Response:
+    """One request. Raises Refused with the service's words, Unreachable."""
+    try:
+        response = await client.request(method, path, **options)
+    except httpx.TransportError as error:
+        raise Unreachable(f"no service answers at {client.base_url}: {error}") from error
+    if response.is_success:
+        return response
+    try:
+        problem = response.json()
+        raise Refused(response.status_code, str(problem["code"]), str(problem["detail"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused(response.status_code, "", response.reason_phrase) from error
+
+
+async def _wait_until_ready(client: httpx.AsyncClient) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    pause = 0.05
+    while True:
+        try:
+            await ask(client, "GET", "/readyz")
+            return
+        except Refused as refused:
+            if time.monotonic() > deadline:
+                raise Unreachable(f"the service does not become ready: {refused}") from refused
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 1.0)
+
+
+def _make_app(settings: Settings) -> FastAPI:
+    # Imported here: the networks' engine takes a second to load, which `--help` should not wait for.
+    from service.app import create_app
+
+    return create_app(settings)

@@ -1,0 +1,127 @@
+"""Image → DescribedPhoto: the networks one after the other, and the fingerprint of every crop."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pdqhash
+
+from models.manifest import Manifest
+from models.preprocessing import crop_garment
+from models.regions import locate_regions
+from models.taxonomy import Category
+from models.types import (
+    DescribedGarment,
+    DescribedPhoto,
+    Detection,
+    Garment,
+    Image,
+    Landmarks,
+    Region,
+    RegionEmbeddings,
+)
+
+
+class Detector(Protocol):
+    """Finds garments."""
+
+    def detect(self, image: Image) -> list[Detection]: ...
+
+
+class Landmarker(Protocol):
+    """Places landmarks."""
+
+    def estimate(self, garments: Sequence[Garment]) -> list[Landmarks]: ...
+
+
+class Embedder(Protocol):
+    """Describes regions, as seen and flipped."""
+
+    def embed(
+        self, garments: Sequence[Garment], landmarks: Sequence[Landmarks], regions: Sequence[tuple[Region, ...]]
+    ) -> list[tuple[RegionEmbeddings, RegionEmbeddings]]: ...
+
+
+class Describer(Protocol):
+    """Says what is to be seen in a photo; safe to call from several threads."""
+
+    @property
+    def models_version(self) -> str: ...
+
+    def describe(self, image: Image, category: Category | None = None) -> DescribedPhoto: ...
+
+
+class PhotoDescriber:
+    """Detector, landmark network and embedder in a row."""
+
+    def __init__(self, detector: Detector, landmarker: Landmarker, embedder: Embedder, models_version: str) -> None:
+        self._detector = detector
+        self._landmarker = landmarker
+        self._embedder = embedder
+        self._models_version = models_version
+
+    @property
+    def models_version(self) -> str:
+        return self._models_version
+
+    def describe(self, image: Image, category: Category | None = None) -> DescribedPhoto:
+        """All garments of a photo. With `category` the garment in question (`pick_garment`) is looked at as one of it,
+        whatever the detector called it."""
+        started = time.perf_counter()
+        detections = relabelled(self._detector.detect(image), category)
+        garments = [crop_garment(image, detection) for detection in detections]
+        detected = time.perf_counter()
+        landmarks = self._landmarker.estimate(garments)
+        regions = [locate_regions(marks, image.width, image.height) for marks in landmarks]
+        located = time.perf_counter()
+        embeddings = self._embedder.embed(garments, landmarks, regions)
+        described = tuple(
+            DescribedGarment(
+                garment.detection, marks, boxes, seen, mirrored, fingerprint(garment.crop), flipped_fingerprint(garment)
+            )
+            for garment, marks, boxes, (seen, mirrored) in zip(garments, landmarks, regions, embeddings, strict=True)
+        )
+        marks_ms = [(detected - started) * 1e3, (located - detected) * 1e3, (time.perf_counter() - located) * 1e3]
+        timings = dict(zip(("detect", "landmarks", "embed"), marks_ms, strict=True))
+        return DescribedPhoto(image.sha256, image.width, image.height, self._models_version, described, timings)
+
+
+def pick_garment(detections: Sequence[Detection], category: Category | None) -> int:
+    """Row of the garment that a photo is about: the largest of the category's group, else the largest of all."""
+    group = None if category is None else category.group
+    rows = [row for row, detection in enumerate(detections) if detection.category.group is group]
+    return max(rows or range(len(detections)), key=lambda row: detections[row].box.area)
+
+
+def relabelled(detections: Sequence[Detection], category: Category | None) -> list[Detection]:
+    """The detections with the garment in question called `category`."""
+    renamed = list(detections)
+    if category is not None and renamed:
+        row = pick_garment(renamed, category)
+        renamed[row] = replace(renamed[row], category=category)
+    return renamed
+
+
+def fingerprint(crop: npt.NDArray[np.uint8]) -> bytes:
+    """The PDQ hash of a crop, 32 bytes.
+
+    Source: Facebook ThreatExchange, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (2019).
+    """
+    bits, _quality = pdqhash.compute(crop)
+    return np.packbits(bits).tobytes()
+
+
+def flipped_fingerprint(garment: Garment) -> bytes:
+    """The PDQ hash of the crop flipped left to right."""
+    return fingerprint(np.ascontiguousarray(garment.crop[:, ::-1]))
+
+
+def models_version(manifests: Sequence[Manifest]) -> str:
+    """Twelve hex digits that change whenever one of the networks does."""
+    return hashlib.sha256("".join(manifest.sha256 for manifest in manifests).encode()).hexdigest()[:12]

@@ -1,0 +1,84 @@
+"""The HTTP application: routes, problems, request ids; opens and closes the service around them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI
+from prometheus_client import start_http_server
+
+from service import bootstrap
+from service.demo_loading import fill_empty_index
+from service.door import Door
+from service.observability import Metrics
+from service.problems import install_problem_handlers
+from service.request_log import RequestLog
+from service.routes import catalogue, checks, health, weights
+from service.routes.page import page_router
+from service.selvedge import Selvedge
+from service.settings import Settings
+
+VERSION = "0.1.0"
+
+log = structlog.get_logger()
+
+Assemble = Callable[[Settings, Metrics], Selvedge]
+
+
+def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> FastAPI:
+    """The application; it answers /livez at once and everything else once `assemble` is done."""
+    metrics = Metrics()
+    door = Door(settings, metrics)
+    app = FastAPI(
+        title="Selvedge",
+        version=VERSION,
+        summary="Tells whether a garment photo copies a registered design, and which parts.",
+        lifespan=functools.partial(_open_and_close, door=door, assemble=assemble),
+    )
+    app.state.door = door
+    install_problem_handlers(app)
+    for router in (checks.router, catalogue.router, weights.router, health.router, page_router(demo=settings.demo)):
+        app.include_router(router)
+    app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(CorrelationIdMiddleware)
+    return app
+
+
+@asynccontextmanager
+async def _open_and_close(_app: FastAPI, door: Door, assemble: Assemble) -> AsyncIterator[None]:
+    ops = None
+    if door.settings.ops_port is not None:
+        ops = start_http_server(door.settings.ops_port, door.settings.host, door.metrics.registry)
+    opening = asyncio.create_task(_open(door, assemble))
+    try:
+        yield
+    finally:
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        if door.opened is not None:
+            await door.opened.close()
+        if ops is not None:
+            server, thread = ops
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+async def _open(door: Door, assemble: Assemble) -> None:
+    """Assemble on a thread; what cannot be trusted keeps the service from becoming ready."""
+    try:
+        # Shielded: a service that is half open when we are told to stop must still be closed.
+        service = await asyncio.shield(asyncio.to_thread(assemble, door.settings, door.metrics))
+        door.opened = service
+        if door.settings.demo:
+            door.waiting_for = "the demo catalogue is being loaded"
+            await fill_empty_index(service)
+        door.let_in()
+    except Exception as error:  # outermost handler of the start: told on /readyz and in the log
+        door.failure = f"{type(error).__name__}: {error}"
+        log.error("start_failed", exc_info=error)

@@ -1,0 +1,116 @@
+"""Builds a Selvedge from settings: the only place that names concrete classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from index.registry import Registry
+from models.manifest import Manifest, read_manifest
+from models.preprocessing import ImageLimits, decode
+from models.runtime.describe import Describer, PhotoDescriber, models_version
+from models.runtime.detector import GarmentDetector
+from models.runtime.embedder import RegionEmbedder
+from models.runtime.landmarker import LandmarkEstimator
+from models.runtime.session import OnnxSession
+from models.types import DescribedGarment
+from models.weighting import read_weight_table
+from service.cache import SeenCache, VerdictCache
+from service.cache_store import CacheStore, NoStore, RedisStore
+from service.capacity import Capacity
+from service.check import PlagiarismChecker, Rules
+from service.checks_store import ChecksStore
+from service.compare import Comparer
+from service.demo.catalogue import demo_scene
+from service.demo.renderer import render
+from service.demo.wardrobe import UNREGISTERED
+from service.embedded_redis import EmbeddedRedis
+from service.images import PhotoReader
+from service.observability import Metrics
+from service.policy import read_policy
+from service.registration import Registrar
+from service.selvedge import Selvedge
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+MODEL_NAMES = ("detector", "landmarker", "embedder")
+_CANARY_SCENE = 104
+
+MakeDescriber = Callable[[Settings], Describer]
+
+
+def load_describer(settings: Settings) -> PhotoDescriber:
+    """The shipped networks. Raises ModelFileError where one is missing, altered or of another taxonomy."""
+    manifests = [read_manifest(settings.weights_dir / f"{name}.json") for name in MODEL_NAMES]
+    detector, landmarker, embedder = (_open(settings, manifest) for manifest in manifests)
+    return PhotoDescriber(
+        GarmentDetector(detector, manifests[0]),
+        LandmarkEstimator(landmarker, manifests[1]),
+        RegionEmbedder(embedder, manifests[2]),
+        models_version(manifests),
+    )
+
+
+def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber = load_describer) -> Selvedge:
+    """Load models, rules and index; blocks until all are warm. Raises where one of them cannot be trusted."""
+    rules = Rules(read_weight_table(settings.weights_dir / "region_weights.json"), read_policy(settings.policy_file))
+    describer = make_describer(settings)
+    canary = warm_up(describer, settings.images.limits())
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    folder = settings.data_dir.resolve()
+    registry = Registry(
+        settings.database_url or f"sqlite:///{folder / 'catalogue.sqlite'}", folder, describer.models_version
+    )
+    registry.start()
+    redis, store = _open_store(settings, metrics)
+    capacity = Capacity(settings.capacity.workers, settings.capacity.queue)
+    seen = SeenCache(store, describer.models_version, settings.cache.seen_ttl_s, metrics)
+    reader = PhotoReader(describer, seen, capacity, settings.images.limits(), settings.images.max_bytes)
+    verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
+    checks = ChecksStore(f"sqlite:///{folder / 'checks.sqlite'}", settings.checks.keep_days)
+    metrics.watch(registry, capacity)
+    log.info("assembled", models=describer.models_version, sequence=registry.sequence, policy=rules.policy.version)
+    return Selvedge(
+        settings=settings,
+        registry=registry,
+        rules=rules,
+        reader=reader,
+        checker=PlagiarismChecker(reader, registry, rules, verdicts, checks, capacity, metrics),
+        registrar=Registrar(reader, registry, rules, capacity),
+        comparer=Comparer(reader, registry, rules, capacity),
+        checks=checks,
+        store=store,
+        capacity=capacity,
+        redis=redis,
+        canary=canary,
+    )
+
+
+def warm_up(describer: Describer, limits: ImageLimits) -> DescribedGarment | None:
+    """Describe a drawn garment, so that the first caller does not pay for it; the canary of readiness."""
+    photo = describer.describe(decode(render(UNREGISTERED, demo_scene(_CANARY_SCENE)).jpeg(), limits))
+    if not photo.garments:
+        log.warning("canary_not_seen", models=describer.models_version)
+        return None
+    return photo.garments[0]
+
+
+def _open(settings: Settings, manifest: Manifest) -> OnnxSession:
+    return OnnxSession(settings.weights_dir / manifest.file, threads=settings.capacity.model_threads)
+
+
+def _open_store(settings: Settings, metrics: Metrics) -> tuple[EmbeddedRedis | None, CacheStore]:
+    metrics.redis_up.set(0)
+    if settings.redis_url == "off":
+        return None, NoStore()
+    redis = None
+    url = settings.redis_url
+    if url is None:
+        redis = EmbeddedRedis(settings.data_dir, settings.cache.memory_mb)
+        if not redis.start():
+            redis.stop()
+            return None, NoStore()
+        url = redis.url
+    return redis, RedisStore(url, settings.cache.timeout_s, settings.cache.retry_after_s, metrics.redis_up)

@@ -1,0 +1,186 @@
+"""The whole check: cache → what is to be seen → search → verdict, for every garment of a photo."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from index.registry import Registry
+from index.types import Hit, Query
+from models.errors import InvalidValue
+from models.taxonomy import RegionName, WeightGroup
+from models.types import DescribedGarment
+from models.weighting import RegionWeights, WeightTable
+from service.cache import VerdictCache, Versions
+from service.capacity import Capacity
+from service.checks_store import ChecksStore, new_check_id
+from service.errors import ChecksUnavailable, InvalidField
+from service.images import PhotoReader, SeenPhoto
+from service.observability import Metrics
+from service.overlay import as_data_uri, draw_overlay
+from service.policy import Policy
+from service.requests import CheckFields, apply_weights
+from service.schemas import (
+    CheckedGarmentOut,
+    CheckOut,
+    ImageOut,
+    MatchOut,
+    VersionsOut,
+    WarningOut,
+    garment_fields,
+    warning_out,
+)
+from service.verdict import Resemblance, Verdict, gravest, judge
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What verdicts follow from beside the photos: learned weights and policy."""
+
+    weights: WeightTable
+    policy: Policy
+
+    def weights_of(self, group: WeightGroup, changes: dict[RegionName, float] | None) -> RegionWeights:
+        """Raises InvalidField where the caller's changes leave a group no weight above zero."""
+        try:
+            return apply_weights(self.weights.of(group), changes)
+        except InvalidValue as error:
+            raise InvalidField.at("/weights", f"leave no weight above zero for {group}") from error
+
+    def versions(self, models_version: str, sequence: int) -> Versions:
+        return Versions(models_version, self.weights.version, self.policy.version, sequence)
+
+
+class PlagiarismChecker:
+    """Answers checks. Raises what its parts raise: bad photos, wrong fields, Overloaded."""
+
+    def __init__(
+        self,
+        reader: PhotoReader,
+        registry: Registry,
+        rules: Rules,
+        verdicts: VerdictCache,
+        checks: ChecksStore,
+        capacity: Capacity,
+        metrics: Metrics,
+    ) -> None:
+        self._reader = reader
+        self._registry = registry
+        self._rules = rules
+        self._verdicts = verdicts
+        self._checks = checks
+        self._capacity = capacity
+        self._metrics = metrics
+
+    async def check(self, data: bytes, fields: CheckFields) -> CheckOut:
+        """The answer, kept under its own check id."""
+        started = time.perf_counter()
+        async with self._capacity.admitted():
+            sha256 = await self._reader.hash(data)
+            # Read before the search: an add meanwhile must not be hidden by a cached answer.
+            versions = self._rules.versions(self._reader.models_version, self._registry.sequence)
+            question = fields.fingerprint()
+            remembered = await self._verdicts.get(sha256, question, versions)
+            if remembered is not None:
+                answer = CheckOut.model_validate_json(remembered)
+            else:
+                seen = await self._reader.look(data, fields.category, sha256)
+                answer = await self._judge_photo(seen, fields, versions)
+                await self._verdicts.put(sha256, question, versions, answer.model_dump_json().encode())
+            overlay = await self._draw(data, fields) if "overlay" in fields.include else None
+            timings = {} if remembered is not None else answer.timings_ms
+            timings = timings | {"total": (time.perf_counter() - started) * 1e3}
+            answer = answer.model_copy(
+                update={
+                    "check_id": new_check_id(),
+                    "cached": remembered is not None,
+                    "timings_ms": {stage: round(spent, 2) for stage, spent in timings.items()},
+                    "overlay": overlay,
+                }
+            )
+            self._metrics.stages(timings)
+            self._metrics.verdict(answer.verdict)
+            return await self._keep(answer)
+
+    async def _judge_photo(self, seen: SeenPhoto, fields: CheckFields, versions: Versions) -> CheckOut:
+        started = time.perf_counter()
+        garments = [
+            await self._capacity.run(self._judge_garment, garment, fields) for garment in seen.described.garments
+        ]
+        nothing = Verdict.CLEAR if garments else Verdict.NO_GARMENT
+        return CheckOut(
+            check_id="",
+            verdict=gravest((garment.verdict for garment in garments), nothing),
+            image=ImageOut.of(seen.described),
+            garments=garments,
+            warnings=list(dict.fromkeys(warning for garment in garments for warning in garment.warnings)),
+            versions=VersionsOut.of(versions),
+            timings_ms=seen.timings_ms | {"search": (time.perf_counter() - started) * 1e3},
+            cached=False,
+        )
+
+    def _judge_garment(self, garment: DescribedGarment, fields: CheckFields) -> CheckedGarmentOut:
+        weights = self._rules.weights_of(garment.detection.category.group, fields.weights)
+        query = Query(
+            garment.embeddings,
+            garment.mirrored,
+            weights,
+            self._reader.models_version,
+            top_k=fields.top_k,
+            min_score=fields.min_score,
+            least_weight=self._rules.policy.least_weight,
+            filters=fields.filters(),
+        )
+        matches = judge_hits(garment, self._registry.search(query), weights, self._rules.policy, fields.published_at)
+        return CheckedGarmentOut(
+            **garment_fields(garment, warnings_of(garment, self._rules.policy)),
+            verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
+            matches=matches,
+        )
+
+    async def _draw(self, data: bytes, fields: CheckFields) -> str:
+        image = await self._reader.decode(data)
+        seen = await self._reader.look(data, fields.category)
+        return as_data_uri(await self._capacity.run(draw_overlay, image, seen.described))
+
+    async def _keep(self, answer: CheckOut) -> CheckOut:
+        kept = answer.model_copy(update={"overlay": None}).model_dump_json().encode()
+        try:
+            await self._capacity.run(self._checks.put, answer.check_id, kept)
+        except ChecksUnavailable:
+            # A full disk must not stop moderation: the answer is right, it only cannot be read again.
+            return answer.model_copy(update={"warnings": [*answer.warnings, warning_out("check_not_kept")]})
+        return answer
+
+
+def judge_hits(
+    garment: DescribedGarment,
+    hits: Sequence[Hit],
+    weights: RegionWeights,
+    policy: Policy,
+    published: datetime | None,
+) -> list[MatchOut]:
+    """The verdict on every hit, in the order of the hits: best score first."""
+    return [
+        MatchOut.of(hit, judge(resemblance_of(garment, hit), weights, policy, published, hit.details.published_at))
+        for hit in hits
+    ]
+
+
+def resemblance_of(garment: DescribedGarment, hit: Hit) -> Resemblance:
+    return Resemblance(garment, hit.garment, hit.score, hit.mirrored, hit.cosines, hit.colour_shifts)
+
+
+def warnings_of(garment: DescribedGarment, policy: Policy) -> list[WarningOut]:
+    """What lowers trust in a garment's verdict before anything is compared."""
+    box = garment.detection.box
+    bottom = garment.detection.category.is_bottom
+    visible = sum(region.visible for region in garment.regions)
+    found = {
+        "low_landmark_confidence": float(garment.landmarks.confidence.mean()) < policy.sure_landmark,
+        "few_regions": visible < policy.least_compared and not bottom,
+        "small_crop": max(box.width, box.height) < policy.small_crop_px,
+    }
+    return [warning_out(code) for code, true in found.items() if true]

@@ -1,0 +1,128 @@
+"""Two photos side by side (`POST /compare`), and same-garment search (`POST /search`)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.registry import Registry
+from index.types import Query
+from models.scoring import colour_shifts, region_cosines, weighted_score
+from models.types import DescribedGarment
+from models.weighting import RegionWeights
+from service.capacity import Capacity
+from service.check import Rules, warnings_of
+from service.images import PhotoReader
+from service.requests import CompareFields, SearchFields
+from service.schemas import GarmentOut, ImageOut, ItemOut, VersionsOut, garment_fields, match_fields
+from service.schemas_compare import ComparedPhotoOut, CompareOut, FoundGarmentOut, FoundOut, PairOut, SearchOut
+from service.verdict import Resemblance, Verdict, gravest, is_same_photo, judge
+
+
+@dataclass(frozen=True, slots=True)
+class Comparer:
+    """Compares photos without registering anything."""
+
+    reader: PhotoReader
+    registry: Registry
+    rules: Rules
+    capacity: Capacity
+
+    async def compare(self, data_a: bytes, data_b: bytes, fields: CompareFields) -> CompareOut:
+        """Is photo a a copy of photo b? Every garment of a with the garment of b that it resembles most."""
+        started = time.perf_counter()
+        async with self.capacity.admitted():
+            seen_a = await self.reader.look(data_a, fields.category)
+            seen_b = await self.reader.look(data_b, fields.category)
+            pairs = await self.capacity.run(self._pair, seen_a.described.garments, seen_b.described.garments, fields)
+        nothing = Verdict.CLEAR if seen_a.described.garments and seen_b.described.garments else Verdict.NO_GARMENT
+        stages = {stage: seen_a.timings_ms[stage] + seen_b.timings_ms[stage] for stage in seen_a.timings_ms}
+        stages["total"] = (time.perf_counter() - started) * 1e3
+        photos = [
+            ComparedPhotoOut(
+                image=ImageOut.of(seen.described),
+                garments=[
+                    GarmentOut(**garment_fields(garment, warnings_of(garment, self.rules.policy)))
+                    for garment in seen.described.garments
+                ],
+            )
+            for seen in (seen_a, seen_b)
+        ]
+        return CompareOut(
+            verdict=gravest((pair.verdict for pair in pairs), nothing),
+            photo_a=photos[0],
+            photo_b=photos[1],
+            pairs=pairs,
+            versions=VersionsOut.of(self.rules.versions(self.reader.models_version, self.registry.sequence)),
+            timings_ms={stage: round(spent, 2) for stage, spent in stages.items()},
+        )
+
+    async def search(self, data: bytes, fields: SearchFields) -> SearchOut:
+        """The registered items that show the same garment: equal weights, no verdict."""
+        started = time.perf_counter()
+        async with self.capacity.admitted():
+            versions = self.rules.versions(self.reader.models_version, self.registry.sequence)
+            seen = await self.reader.look(data, fields.category)
+            searching = time.perf_counter()
+            garments = [await self.capacity.run(self._find, garment, fields) for garment in seen.described.garments]
+        now = time.perf_counter()
+        stages = seen.timings_ms | {"search": (now - searching) * 1e3, "total": (now - started) * 1e3}
+        return SearchOut(
+            image=ImageOut.of(seen.described),
+            garments=garments,
+            versions=VersionsOut.of(versions),
+            timings_ms={stage: round(spent, 2) for stage, spent in stages.items()},
+        )
+
+    def _find(self, garment: DescribedGarment, fields: SearchFields) -> FoundGarmentOut:
+        query = Query(
+            garment.embeddings,
+            garment.mirrored,
+            RegionWeights.equal(),
+            self.reader.models_version,
+            top_k=fields.top_k,
+            min_score=fields.min_score,
+            least_weight=self.rules.policy.least_weight,
+            filters=fields.filters(),
+        )
+        hits = [
+            FoundOut(
+                item_id=hit.item_id,
+                photo_id=hit.photo_id,
+                score=round(hit.score, 4),
+                mirrored=hit.mirrored,
+                same_photo=is_same_photo(garment, hit.garment, self.rules.policy.same_photo_distance),
+                item=ItemOut.of(hit.item_id, hit.details),
+            )
+            for hit in self.registry.search(query)
+        ]
+        return FoundGarmentOut(**garment_fields(garment, warnings_of(garment, self.rules.policy)), hits=hits)
+
+    def _pair(
+        self, ours: tuple[DescribedGarment, ...], theirs: tuple[DescribedGarment, ...], fields: CompareFields
+    ) -> list[PairOut]:
+        pairs = []
+        for row, garment in enumerate(ours):
+            weights = self.rules.weights_of(garment.detection.category.group, fields.weights)
+            resemblances = [compare_garments(garment, other, weights) for other in theirs]
+            if not resemblances:
+                continue
+            best = int(np.argmax([resemblance.score for resemblance in resemblances]))
+            match = judge(resemblances[best], weights, self.rules.policy, fields.published_at_a, fields.published_at_b)
+            fields_of_match = match_fields(match, resemblances[best].score)
+            pairs.append(
+                PairOut(garment_a=row, garment_b=best, mirrored=resemblances[best].mirrored, **fields_of_match)
+            )
+        return pairs
+
+
+def compare_garments(ours: DescribedGarment, theirs: DescribedGarment, weights: RegionWeights) -> Resemblance:
+    """The better of both orientations of our garment, as the index would score it."""
+    both = []
+    for mirrored, embeddings in ((False, ours.embeddings), (True, ours.mirrored)):
+        cosines = region_cosines(embeddings, theirs.embeddings)
+        shifts = colour_shifts(embeddings, theirs.embeddings)
+        both.append(Resemblance(ours, theirs, weighted_score(cosines, weights), mirrored, cosines, shifts))
+    return max(both, key=lambda resemblance: resemblance.score)

@@ -1,0 +1,95 @@
+"""Errors as RFC 9457 problem+json: the only place that turns an exception into an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from index.errors import CatalogueError
+from models.errors import ImageError
+from service.errors import FieldProblem, Overloaded, RequestError, ServiceError, status_and_code
+
+MEDIA_TYPE = "application/problem+json"
+_CODES = {400: "malformed_request", 404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}
+_RETRY_AFTER_S = 2
+
+log = structlog.get_logger()
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Every error of ours, of the framework and of nobody leaves as a problem."""
+    for kind in (ServiceError, ImageError, CatalogueError):
+        app.add_exception_handler(kind, _answer_known)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_framework)
+    app.add_exception_handler(Exception, _answer_unknown)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    problems: tuple[FieldProblem, ...] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem document (RFC 9457) with our `code`, `errors` and the request's id."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "errors": [{"pointer": item.pointer, "message": item.message} for item in problems],
+        "request_id": correlation_id.get(),
+    }
+    return JSONResponse(content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def field_problems(error: ValidationError | RequestValidationError) -> tuple[FieldProblem, ...]:
+    """What pydantic found, as JSON pointers."""
+    return tuple(
+        FieldProblem(
+            "/" + "/".join(str(part) for part in item["loc"] if part not in ("query", "body", "path")), str(item["msg"])
+        )
+        for item in error.errors()
+    )
+
+
+async def _answer_known(_request: Request, error: Exception) -> JSONResponse:
+    status, code = status_and_code(error)
+    headers = {}
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(error.retry_after_s)
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(_RETRY_AFTER_S)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request_failed", exc_info=error)
+        return problem(status, code, "something went wrong here; the log has the request id")
+    problems = error.problems if isinstance(error, RequestError) else ()
+    return problem(status, code, str(error), problems, headers)
+
+
+async def _answer_validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = field_problems(error)
+    return problem(422, "invalid_field", "; ".join(f"{p.pointer.lstrip('/')}: {p.message}" for p in found), found)
+
+
+async def _answer_framework(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, HTTPStatus(error.status_code).name.lower())
+    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+async def _answer_unknown(_request: Request, error: Exception) -> JSONResponse:
+    log.error("request_failed", exc_info=error)
+    return problem(500, "internal_error", "something went wrong here; the log has the request id")

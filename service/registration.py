@@ -1,0 +1,66 @@
+"""POST /index/add behind the wire: look at the photo, choose the design, register it durably."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from index.registry import Registry
+from index.types import Added, NewPhoto
+from models.runtime.describe import pick_garment
+from service.capacity import Capacity
+from service.check import Rules, warnings_of
+from service.errors import NoGarmentFound
+from service.images import PhotoReader
+from service.requests import AddFields
+from service.schemas import AddedOut, GarmentOut, ImageOut, VersionsOut, garment_fields
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """Registers photos. The same models look at them as at queries, told the same category."""
+
+    reader: PhotoReader
+    registry: Registry
+    rules: Rules
+    capacity: Capacity
+
+    async def add(self, data: bytes, fields: AddFields) -> AddedOut:
+        """Durable and searchable once this returns. Raises NoGarmentFound, and nothing is stored then."""
+        started = time.perf_counter()
+        async with self.capacity.admitted():
+            seen = await self.reader.look(data, fields.category)
+            photo = seen.described
+            if not photo.garments:
+                raise NoGarmentFound("no garment was found in the photo; nothing was stored")
+            design = pick_garment([garment.detection for garment in photo.garments], fields.category)
+            new = NewPhoto(
+                item_id=fields.item_id,
+                details=fields.details(),
+                sha256=photo.sha256,
+                width=photo.width,
+                height=photo.height,
+                models_version=photo.models_version,
+                garments=photo.garments,
+                design=design,
+                replace=fields.replace,
+            )
+            stored = time.perf_counter()
+            added: Added = await self.capacity.run(self.registry.add, new, data)
+            now = time.perf_counter()
+        timings = seen.timings_ms | {"store": (now - stored) * 1e3, "total": (now - started) * 1e3}
+        warnings = [warnings_of(garment, self.rules.policy) for garment in photo.garments]
+        return AddedOut(
+            item_id=added.item_id,
+            photo_id=added.photo_id,
+            created=added.created,
+            design=design,
+            image=ImageOut.of(photo),
+            garments=[
+                GarmentOut(**garment_fields(garment, found))
+                for garment, found in zip(photo.garments, warnings, strict=True)
+            ],
+            warnings=list(dict.fromkeys(warning for found in warnings for warning in found)),
+            versions=VersionsOut.of(self.rules.versions(photo.models_version, added.sequence)),
+            timings_ms={stage: round(spent, 2) for stage, spent in timings.items()},
+        )

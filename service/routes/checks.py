@@ -1,0 +1,69 @@
+"""Checks, comparisons and same-garment searches."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+
+from service.requests import CheckFields, CompareFields, SearchFields
+from service.routes.documented import body_of, problems, service_of
+from service.routes.intake import read_submission
+from service.schemas import CheckOut
+from service.schemas_compare import CompareOut, SearchOut
+
+router = APIRouter(tags=["checks"])
+
+
+@router.post(
+    "/check-plagiarism",
+    responses=problems(400, 413, 415, 422, 503),
+    openapi_extra=body_of(CheckFields, ("image",)),
+)
+async def check_plagiarism(request: Request) -> CheckOut:
+    """Does this photo copy a registered design, and which parts?
+
+    `category` says what the largest garment of that group (or of all) is, whatever the detector calls it.
+    """
+    service = service_of(request)
+    submission = await read_submission(request, ("image",), service.settings.images.max_bytes)
+    return await service.checker.check(submission.photos["image"], submission.fields(CheckFields))
+
+
+@router.get("/checks/{check_id}", responses=problems(404, 503))
+async def read_check(request: Request, check_id: str) -> CheckOut:
+    """An answered check again, for as long as checks are kept."""
+    found = await asyncio.to_thread(service_of(request).checks.get, check_id)
+    return CheckOut.model_validate_json(found)
+
+
+@router.delete("/checks/{check_id}", status_code=204, responses=problems(404, 503))
+async def erase_check(request: Request, check_id: str) -> Response:
+    """Forget a check for good."""
+    await asyncio.to_thread(service_of(request).checks.erase, check_id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/compare",
+    responses=problems(400, 413, 415, 422, 503),
+    openapi_extra=body_of(CompareFields, ("image_a", "image_b")),
+)
+async def compare(request: Request) -> CompareOut:
+    """Is photo a a copy of photo b? Nothing is registered."""
+    service = service_of(request)
+    submission = await read_submission(request, ("image_a", "image_b"), service.settings.images.max_bytes)
+    photos = submission.photos
+    return await service.comparer.compare(photos["image_a"], photos["image_b"], submission.fields(CompareFields))
+
+
+@router.post(
+    "/search",
+    responses=problems(400, 413, 415, 422, 503),
+    openapi_extra=body_of(SearchFields, ("image",)),
+)
+async def search(request: Request) -> SearchOut:
+    """Which registered items show the same garment? Equal weights, no verdict."""
+    service = service_of(request)
+    submission = await read_submission(request, ("image",), service.settings.images.max_bytes)
+    return await service.comparer.search(submission.photos["image"], submission.fields(SearchFields))

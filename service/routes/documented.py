@@ -1,0 +1,61 @@
+"""What OpenAPI says of bodies that are read by hand, and of problems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from pydantic import BaseModel
+
+from service.door import Door
+from service.selvedge import Selvedge
+
+
+class FieldProblemOut(BaseModel):
+    """`pointer` is a JSON pointer into the request."""
+
+    pointer: str
+    message: str
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457, with a stable `code`."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldProblemOut]
+    request_id: str | None
+
+
+def service_of(request: Request) -> Selvedge:
+    """The running service. Raises NotReady."""
+    door: Door = request.app.state.door
+    return door.service()
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of a route that may answer these problems."""
+    return {status: {"model": ProblemOut, "content": {"application/problem+json": {}}} for status in sorted(statuses)}
+
+
+def body_of(fields: type[BaseModel], photos: tuple[str, ...]) -> dict[str, Any]:
+    """`openapi_extra=` of a route that reads photos and fields with `read_submission`."""
+    schema = fields.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    schema.pop("description", None)
+    schema.pop("title", None)
+    described = {"type": "object", "properties": {}, "additionalProperties": False}
+    as_form = described | {
+        "properties": {name: {"type": "string", "format": "binary"} for name in photos} | schema["properties"],
+        "required": [*photos, *schema.get("required", [])],
+    }
+    as_json = described | {
+        "properties": {f"{name}_base64": {"type": "string", "contentEncoding": "base64"} for name in photos}
+        | schema["properties"],
+        "required": [*(f"{name}_base64" for name in photos), *schema.get("required", [])],
+    }
+    content = {"multipart/form-data": {"schema": as_form}, "application/json": {"schema": as_json}}
+    return {"requestBody": {"required": True, "content": content}}

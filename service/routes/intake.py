@@ -1,0 +1,156 @@
+"""Request bodies → photos and fields, from multipart/form-data or application/json; bytes are counted as received."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from service.errors import FieldProblem, InvalidField, MalformedRequest, UnsupportedBody, UploadTooLarge, UrlIntakeOff
+from service.problems import field_problems
+
+Fields = TypeVar("Fields", bound=BaseModel)
+
+FIELDS_BYTES = 1_000_000
+"""Room for everything that is no photo."""
+_LISTS = frozenset({"categories", "include"})
+_MOST_FIELDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What arrived: photos by part name, and the other fields as they were written."""
+
+    photos: Mapping[str, bytes]
+    values: Mapping[str, Any]
+
+    def fields(self, kind: type[Fields]) -> Fields:
+        """The fields, checked. Raises InvalidField."""
+        try:
+            return kind.model_validate(dict(self.values))
+        except ValidationError as error:
+            raise invalid_fields(error) from error
+
+
+async def read_submission(request: Request, photos: tuple[str, ...], max_bytes: int) -> Submission:
+    """Read a body with these photos, each of at most `max_bytes`.
+
+    Raises MalformedRequest, UnsupportedBody, UploadTooLarge, InvalidField, UrlIntakeOff.
+    """
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        found = await _read_form(request, len(photos) * max_bytes + FIELDS_BYTES)
+    elif kind == "application/json":
+        # Base64 makes four bytes of three.
+        found = _decode_photos(await read_json(request, len(photos) * max_bytes * 4 // 3 + FIELDS_BYTES), photos)
+    else:
+        raise UnsupportedBody("send multipart/form-data or application/json")
+    for name in photos:
+        if f"{name}_url" in found.values:
+            raise UrlIntakeOff(f"{name}_url: fetching photos from URLs is switched off; send the photo itself")
+        if name in found.values or not found.photos.get(name):
+            raise InvalidField.at(f"/{name}", "a photo is required, as a file part that is not empty")
+        if len(found.photos[name]) > max_bytes:
+            raise UploadTooLarge(f"{name} has {len(found.photos[name])} bytes; at most {max_bytes} are accepted")
+    strangers = sorted(set(found.photos) - set(photos))
+    if strangers:
+        raise InvalidField.at(f"/{strangers[0]}", "no photo of this name is expected")
+    return found
+
+
+async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
+    """A JSON object of at most `max_bytes`. Raises MalformedRequest, UploadTooLarge."""
+    body = bytearray()
+    async for chunk in _counted(request, max_bytes):
+        body += chunk
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequest(f"the body is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise MalformedRequest("the body is no JSON object")
+    return content
+
+
+def invalid_fields(error: ValidationError) -> InvalidField:
+    """What pydantic found, as one error of ours."""
+    found = tuple(
+        FieldProblem(problem.pointer if problem.pointer != "/" else _named_in(problem.message), problem.message)
+        for problem in field_problems(error)
+    )
+    return InvalidField("; ".join(f"{p.pointer.lstrip('/')}: {p.message}" for p in found), found)
+
+
+def _named_in(message: str) -> str:
+    """A rule about a whole model names its field first: "Value error, weights: …"."""
+    return "/" + message.removeprefix("Value error, ").split(":")[0]
+
+
+async def _read_form(request: Request, max_bytes: int) -> Submission:
+    parser = MultiPartParser(
+        request.headers,
+        _counted(request, max_bytes),
+        max_files=4,
+        max_fields=_MOST_FIELDS,
+        max_part_size=FIELDS_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise MalformedRequest(f"the form cannot be taken apart: {error.message}") from error
+    photos: dict[str, bytes] = {}
+    values: dict[str, Any] = {}
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                if name in photos:
+                    raise InvalidField.at(f"/{name}", "is given more than once")
+                photos[name] = await value.read()
+            elif name not in values:
+                values[name] = value
+            elif name in _LISTS:
+                values[name] = f"{values[name]},{value}"
+            else:
+                raise InvalidField.at(f"/{name}", "is given more than once")
+    finally:
+        await form.close()
+    return Submission(photos, values)
+
+
+def _decode_photos(content: dict[str, Any], names: tuple[str, ...]) -> Submission:
+    photos: dict[str, bytes] = {}
+    for name in names:
+        text = content.pop(f"{name}_base64", None)
+        if text is None:
+            continue
+        if not isinstance(text, str):
+            raise InvalidField.at(f"/{name}_base64", "is no text")
+        if text.startswith("data:"):
+            text = text.partition(",")[2]
+        try:
+            photos[name] = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidField.at(f"/{name}_base64", f"is no base64: {error}") from error
+    return Submission(photos, content)
+
+
+async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body's chunks; stops reading as soon as there are too many, whatever the headers promised."""
+    message = f"the body has more than {max_bytes} bytes"
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise UploadTooLarge(message)
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > max_bytes:
+            raise UploadTooLarge(message)
+        yield chunk

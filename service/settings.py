@@ -1,0 +1,128 @@
+"""Settings by environment, prefix `SELVEDGE_`, nested with `__`; read once, frozen, passed in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.preprocessing import ImageLimits
+from service.errors import SettingsError
+
+PREFIX = "SELVEDGE_"
+WEIGHTS_DIR = Path(__file__).parent.parent / "models" / "weights"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageSettings(_Section):
+    """What a photo may measure."""
+
+    max_bytes: int = Field(default=20_000_000, gt=0, description="Largest photo accepted, in bytes")
+    max_pixels: int = Field(default=40_000_000, gt=0, description="Most pixels a photo may have")
+    max_side: int = Field(default=12_000, gt=0, description="Longest side of a photo, in pixels")
+    min_side: int = Field(default=32, gt=0, description="Shortest side of a photo, in pixels")
+
+    def limits(self) -> ImageLimits:
+        return ImageLimits(self.max_pixels, self.max_side, self.min_side)
+
+
+class CapacitySettings(_Section):
+    """How much work is taken on at a time."""
+
+    workers: int = Field(default=2, ge=1, description="Photos looked at and searched side by side")
+    queue: int = Field(default=16, ge=0, description="Requests that may wait for a worker; beyond it the answer is 503")
+    model_threads: int = Field(default=0, ge=0, description="Threads inside one network run; 0 lets the engine choose")
+
+
+class CacheSettings(_Section):
+    """The two caches in Redis."""
+
+    seen_ttl_s: int = Field(
+        default=7 * 86_400, gt=0, description="How long what the models saw of a photo is kept, in seconds"
+    )
+    verdict_ttl_s: int = Field(default=3_600, gt=0, description="How long a verdict is kept, in seconds")
+    timeout_s: float = Field(default=0.25, gt=0, description="Longest wait for Redis, in seconds")
+    retry_after_s: float = Field(
+        default=2.0, gt=0, description="How long Redis is left alone after a failure, in seconds"
+    )
+    memory_mb: int = Field(default=128, ge=8, description="Memory of the embedded Redis, in megabytes")
+
+
+class CheckSettings(_Section):
+    """Records of checks."""
+
+    keep_days: int = Field(default=30, ge=0, description="Days that an answered check can be read again; 0 keeps none")
+
+
+class LogSettings(_Section):
+    """Logs on standard error."""
+
+    level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is written"
+    )
+    as_json: bool = Field(default=True, description="One JSON object a line; otherwise text for eyes")
+
+
+class Settings(BaseSettings):
+    """All of Selvedge's settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on")
+    ops_port: int | None = Field(
+        default=None, ge=1, le=65_535, description="Port for metrics of their own; unset: `/metrics`"
+    )
+    data_dir: Path = Field(default=Path("var"), description="Where the record, the photos and the snapshots lie")
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL of the record; unset: SQLite in the data dir"
+    )
+    redis_url: str | None = Field(default=None, description="Redis URL; unset: the embedded one; `off` for none")
+    demo: bool = Field(default=False, description="Load the demo catalogue when the index is empty")
+    weights_dir: Path = Field(default=WEIGHTS_DIR, description="Where the networks and their manifests lie")
+    policy_file: Path = Field(default=Path(__file__).with_name("policy.json"), description="Thresholds of the verdicts")
+    images: ImageSettings = ImageSettings()
+    capacity: CapacitySettings = CapacitySettings()
+    cache: CacheSettings = CacheSettings()
+    checks: CheckSettings = CheckSettings()
+    log: LogSettings = LogSettings()
+
+
+def read_settings(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
+    """Settings from the environment; `options` (from the command line) win where not None.
+
+    Raises SettingsError for a `SELVEDGE_` variable that does not exist, or a wrong value.
+    """
+    environment = os.environ if environment is None else environment
+    known = {name for name, _, _ in settings_table()}
+    unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(f"unknown settings {', '.join(unknown)}; `selvedge settings` lists those there are")
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"settings that cannot be used: {wrong}") from error
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """Every setting as (variable, default, what it does), for documentation and the command line."""
+    return list(_rows(Settings, PREFIX))
+
+
+def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in section.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        if isinstance(field.default, _Section):
+            yield from _rows(type(field.default), f"{variable}__")
+        else:
+            yield variable, "" if field.default is None else str(field.default), field.description or ""

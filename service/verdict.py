@@ -1,0 +1,195 @@
+"""Hit → Verdict: what agrees, what was altered, and which kind of copy that is. The rules are product.md's.
+
+A region *agrees* where its cosine and its colour relative to the garment's pass the policy, and is *altered* where they
+do not, or where one garment has none (`absent`) and the other shows one. Out of frame and occluded count as nothing.
+
+*image copy*: the same photo, nothing altered. *design copy*: nothing altered. *partial copy*: one or two altered, and
+at least two agreeing regions that carry half of the weight that counts; or the same photo with something altered.
+Bottoms, and fewer than three compared regions, are at most *similar*; so are copies without the probability that the
+policy asks for, unless the very photo was reused.
+
+Who came first: where both listings say when they were published and the photo checked is the earlier one, it cannot be
+the copy. Its verdict is then at most *similar*, `first` is "query", and `kind` still says what the resemblance is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from models.taxonomy import REGIONS, RegionName
+from models.types import DescribedGarment, MissingReason
+from models.weighting import RegionWeights
+from service.policy import GroupPolicy, Policy
+
+
+class Verdict(StrEnum):
+    """Declared from harmless to grave; `NO_GARMENT` is only ever said of a photo."""
+
+    NO_GARMENT = "no_garment"
+    CLEAR = "clear"
+    SIMILAR = "similar"
+    PARTIAL_COPY = "partial_copy"
+    DESIGN_COPY = "design_copy"
+    IMAGE_COPY = "image_copy"
+
+    @property
+    def gravity(self) -> int:
+        return list(Verdict).index(self)
+
+    @property
+    def is_copy(self) -> bool:
+        return self.gravity >= Verdict.PARTIAL_COPY.gravity
+
+
+class First(StrEnum):
+    """Which listing was published first."""
+
+    QUERY = "query"
+    CATALOGUE = "catalogue"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resemblance:
+    """Two garments compared region by region; region names are those of `theirs`, the catalogue's garment.
+
+    `cosines` and `colour_shifts` float32 (5,), NaN where not compared; `mirrored`: `ours` was flipped.
+    """
+
+    ours: DescribedGarment
+    theirs: DescribedGarment
+    score: float
+    mirrored: bool
+    cosines: npt.NDArray[np.float32]
+    colour_shifts: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFinding:
+    """One region of a match. `weight` is its share of all five; `agrees` is None where it counts as nothing.
+
+    `reason` says why it was not compared.
+    """
+
+    name: RegionName
+    weight: float
+    cosine: float | None
+    colour_shift: float | None
+    agrees: bool | None
+    reason: MissingReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A verdict on one resemblance; `kind` is what it would be if nobody had come first."""
+
+    verdict: Verdict
+    kind: Verdict
+    probability: float
+    same_photo: bool
+    first: First | None
+    regions: tuple[RegionFinding, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def modified_regions(self) -> tuple[RegionName, ...]:
+        return tuple(finding.name for finding in self.regions if finding.agrees is False)
+
+
+def judge(
+    resemblance: Resemblance,
+    weights: RegionWeights,
+    policy: Policy,
+    published: datetime | None = None,
+    their_published: datetime | None = None,
+) -> Match:
+    """The verdict on one resemblance; `weights` and thresholds are those of our garment's group."""
+    rules = policy.of(resemblance.ours.detection.category.group)
+    regions = tuple(_find(name, resemblance, weights, rules) for name in REGIONS)
+    probability = rules.calibration.probability(resemblance.score)
+    same_photo = is_same_photo(resemblance.ours, resemblance.theirs, policy.same_photo_distance)
+    kind = kind_of(regions, same_photo, policy)
+    warnings = []
+    if sum(finding.cosine is not None for finding in regions) < policy.least_compared:
+        kind = _at_most_similar(kind)
+        warnings.append("few_regions")
+    if resemblance.ours.detection.category.is_bottom or resemblance.theirs.detection.category.is_bottom:
+        kind = _at_most_similar(kind)
+    if not same_photo:
+        kind = _probable(kind, probability, rules)
+    first = _first(published, their_published)
+    verdict = _at_most_similar(kind) if first is First.QUERY else kind
+    return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings))
+
+
+def gravest(verdicts: Iterable[Verdict], otherwise: Verdict) -> Verdict:
+    """The gravest of some verdicts, `otherwise` where there are none."""
+    return max(verdicts, key=lambda verdict: verdict.gravity, default=otherwise)
+
+
+def is_same_photo(ours: DescribedGarment, theirs: DescribedGarment, most_bits: int) -> bool:
+    """Whether the two crops show one photo, either way round, by the distance of their PDQ fingerprints."""
+    fingerprints = (ours.fingerprint, ours.mirrored_fingerprint)
+    return any(fingerprint_distance(mine, theirs.fingerprint) <= most_bits for mine in fingerprints)
+
+
+def fingerprint_distance(a: bytes, b: bytes) -> int:
+    """Bits, 0..256, in which two PDQ fingerprints differ."""
+    return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
+
+
+def _find(name: RegionName, resemblance: Resemblance, weights: RegionWeights, rules: GroupPolicy) -> RegionFinding:
+    weight = float(weights.values[name.row])
+    cosine = float(resemblance.cosines[name.row])
+    if not np.isnan(cosine):
+        shift = float(resemblance.colour_shifts[name.row])
+        agrees = cosine >= rules.least_cosine[name] and shift <= rules.most_colour_shift
+        return RegionFinding(name, weight, cosine, shift, agrees, None)
+    ours = resemblance.ours.region(name.mirrored if resemblance.mirrored else name)
+    theirs = resemblance.theirs.region(name)
+    absent_once = (ours.reason is MissingReason.ABSENT and theirs.visible) or (
+        theirs.reason is MissingReason.ABSENT and ours.visible
+    )
+    return RegionFinding(name, weight, None, None, False if absent_once else None, ours.reason or theirs.reason)
+
+
+def kind_of(regions: tuple[RegionFinding, ...], same_photo: bool, policy: Policy) -> Verdict:
+    """The kind of copy that these findings make, probability and publication aside."""
+    altered = [finding for finding in regions if finding.agrees is False]
+    agreeing = [finding for finding in regions if finding.agrees]
+    if not altered:
+        if not agreeing:
+            return Verdict.CLEAR
+        return Verdict.IMAGE_COPY if same_photo else Verdict.DESIGN_COPY
+    if same_photo:
+        return Verdict.PARTIAL_COPY
+    counted = sum(finding.weight for finding in altered + agreeing)
+    agreed = sum(finding.weight for finding in agreeing)
+    partial = (
+        len(altered) <= policy.most_altered
+        and len(agreeing) >= policy.least_agreeing
+        and agreed >= policy.least_agreeing_weight * counted
+    )
+    return Verdict.PARTIAL_COPY if partial else Verdict.SIMILAR
+
+
+def _probable(kind: Verdict, probability: float, rules: GroupPolicy) -> Verdict:
+    """Guards precision: look-alikes agree here and there, a copy agrees as a whole."""
+    if kind.is_copy and probability < rules.copy_probability:
+        kind = Verdict.SIMILAR
+    return Verdict.CLEAR if probability < rules.similar_probability else kind
+
+
+def _at_most_similar(kind: Verdict) -> Verdict:
+    return Verdict.SIMILAR if kind.is_copy else kind
+
+
+def _first(published: datetime | None, their_published: datetime | None) -> First | None:
+    if published is None or their_published is None or published == their_published:
+        return None
+    return First.QUERY if published < their_published else First.CATALOGUE

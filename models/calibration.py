@@ -13,6 +13,7 @@ import numpy.typing as npt
 from models.errors import InvalidValue
 
 STEPS = 100
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +46,30 @@ def fit_platt(scores: npt.ArrayLike, copied: npt.ArrayLike) -> PlattCurve:
     if not positives or not negatives:
         raise InvalidValue("calibration needs pairs that are copies and pairs that are not")
     targets = np.where(y, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    design = np.stack([x, np.ones_like(x)], axis=1)
-    beta = np.array([1.0, np.log((positives + 1) / (negatives + 1))])
+    centre, spread = float(x.mean()), float(x.std()) or 1.0
+    design = np.stack([(x - centre) / spread, np.ones_like(x)], axis=1)
+    beta = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
     for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -60, 60)))
+        p = _logistic(design @ beta)
         gradient = design.T @ (p - targets)
         # The ridge keeps the step finite where the outcomes are almost separable.
-        curvature = design.T @ (design * (p * (1 - p))[:, None]) + 1e-6 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        beta -= np.clip(step, -5, 5)
+        step = np.linalg.solve(design.T @ (design * (p * (1 - p))[:, None]) + 1e-6 * np.eye(2), gradient)
+        while _loss(design @ (beta - step), targets) > _loss(design @ beta, targets) and np.abs(step).max() > 1e-9:
+            step /= 2
+        beta -= step
         if np.abs(step).max() < 1e-9:
             break
-    return PlattCurve(float(beta[0]), float(beta[1]))
+    slope = float(beta[0]) / spread
+    return PlattCurve(slope, float(beta[1]) - slope * centre)
+
+
+def _logistic(values: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -60, 60))))
+
+
+def _loss(values: Floats, targets: Floats) -> float:
+    """Cross entropy, summed."""
+    return float((np.logaddexp(0, values) - targets * values).sum())
 
 
 def expected_calibration_error(probabilities: npt.ArrayLike, copied: npt.ArrayLike, bins: int = 10) -> float:

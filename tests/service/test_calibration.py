@@ -1,0 +1,78 @@
+"""Evidence to policy."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import models
+import service
+from models.errors import InvalidValue
+from models.evidence import Evidence
+from models.taxonomy import RegionName, WeightGroup
+from models.weighting import read_weight_table
+from service.calibration import FALSE_ALARMS, fit_policy
+from service.policy import Policy, read_policy
+
+WEIGHTS = read_weight_table(Path(models.__file__).parent / "weights" / "region_weights.json")
+SHIPPED = read_policy(Path(service.__file__).parent / "policy.json")
+
+
+def made_evidence(copies: int = 300, strangers: int = 300, overlap: float = 0.0) -> Evidence:
+    """Copies whose altered region has cosine about 0.2 and whose others have about 0.9; strangers at about 0.4."""
+    rng = np.random.default_rng(0)
+    rows = copies + strangers
+    original = np.arange(rows) < copies
+    altered = np.zeros((rows, 5), bool)
+    altered[np.arange(copies), rng.integers(0, 5, copies)] = True
+    centre = np.where(original[:, None], np.where(altered, 0.2, 0.9), 0.4 + overlap)
+    return Evidence(
+        query=np.arange(rows, dtype=np.int32),
+        group=rng.choice([group.value for group in WeightGroup if group is not WeightGroup.BOTTOM], rows),
+        copied=original.copy(),
+        original=original,
+        altered=altered,
+        cosines=np.clip(centre + rng.normal(0, 0.05, (rows, 5)), -1, 1).astype(np.float32),
+        shifts=np.where(altered, 30, 5).astype(np.float32),
+        absent=np.zeros((rows, 5), bool),
+    )
+
+
+def fitted(evidence: Evidence) -> Policy:
+    return fit_policy(evidence, WEIGHTS, SHIPPED, "test-1")
+
+
+def test_the_fitted_thresholds_part_altered_from_unaltered_regions() -> None:
+    """Somewhere between 0.2 and 0.9, both sleeves alike."""
+    limits = fitted(made_evidence()).of(WeightGroup.T_SHIRT).least_cosine
+    assert all(0.3 < limit < 0.85 for limit in limits.values())
+    assert limits[RegionName.LEFT_SLEEVE] == limits[RegionName.RIGHT_SLEEVE]
+
+
+def test_a_copy_is_more_probable_than_a_stranger() -> None:
+    """The curve rises from strangers' scores to copies' scores."""
+    curve = fitted(made_evidence()).of(WeightGroup.DRESS).calibration
+    assert curve.probability(0.8) > 0.9
+    assert curve.probability(0.4) < 0.1
+
+
+def test_strangers_that_look_alike_make_the_policy_stricter() -> None:
+    """When strangers agree as well as copies do, fewer copies are called so rather than more strangers accused."""
+    easy, hard = fitted(made_evidence()), fitted(made_evidence(overlap=0.3))
+    assert "Copies called a copy 1.000" in easy.report
+    assert hard.of(WeightGroup.DRESS).copy_probability > easy.of(WeightGroup.DRESS).copy_probability
+    accused = float(hard.report.split("unregistered photos called a copy ")[1].split(" ")[0])
+    assert accused <= FALSE_ALARMS
+
+
+def test_what_is_no_threshold_stays_as_it_was() -> None:
+    """How many regions may be altered is product.md's, not the data's."""
+    policy = fitted(made_evidence())
+    assert policy.version == "test-1"
+    assert (policy.most_altered, policy.least_weight) == (SHIPPED.most_altered, SHIPPED.least_weight)
+
+
+def test_evidence_without_strangers_cannot_fit_a_policy() -> None:
+    """Nobody would know what to guard against."""
+    with pytest.raises(InvalidValue):
+        fitted(made_evidence(strangers=0))

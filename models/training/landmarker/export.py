@@ -22,14 +22,25 @@ OUTPUT = "heatmaps"
 
 
 def export_landmarker(
-    checkpoint: Path, out_path: Path, *, recipe: LandmarkerRecipe | None = None, quality: dict[str, float] | None = None
+    checkpoint: Path,
+    out_path: Path,
+    *,
+    recipe: LandmarkerRecipe | None = None,
+    quality: dict[str, float] | None = None,
+    remark: str = "",
 ) -> Manifest:
-    """Write `out_path` (ONNX, weights stored in half precision, any batch size) and its manifest beside it."""
+    """Write `out_path` (ONNX, weights stored in half precision, any batch size) and its manifest beside it.
+
+    `remark` goes into the manifest's recipe: what the recipe alone does not tell of the run.
+    """
     recipe = recipe or LandmarkerRecipe()
     network, progress = restore_network(checkpoint, recipe)
     out_path.parent.mkdir(parents=True, exist_ok=True)
     write_onnx(network, out_path)
     manifest = draft_manifest(recipe, progress, file=out_path.name, sha256=file_sha256(out_path), quality=quality or {})
+    if remark:
+        told = manifest.training.model_copy(update={"recipe": manifest.training.recipe | {"remark": remark}})
+        manifest = manifest.model_copy(update={"training": told})
     write_manifest(manifest, out_path.with_suffix(".json"))
     return manifest
 

@@ -24,7 +24,7 @@ from models.training.landmarker.network import LandmarkNetwork
 from models.training.landmarker.objective import landmark_loss
 
 LEARNT_FOLDS = ("train", "store_0", "store_1")
-VISIBLE_PEAK = 0.15
+VISIBLE_PEAK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class LandmarkerRecipe:
     batch_size: int = 16
     hand_repeats: int = 2
     schedule: Schedule = field(
-        default_factory=lambda: Schedule(epochs=24, learning_rate=1.5e-3, trunk_share=0.3, warmup_steps=150)
+        default_factory=lambda: Schedule(epochs=16, learning_rate=1.5e-3, trunk_share=0.3, warmup_steps=150)
     )
     augmentation: Augmentation = field(default_factory=Augmentation)
 

@@ -15,7 +15,7 @@ from prometheus_client import start_http_server
 from service import bootstrap
 from service.demo_loading import fill_empty_index
 from service.door import Door
-from service.observability import Metrics
+from service.observability import Metrics, configure_logs
 from service.problems import install_problem_handlers
 from service.request_log import RequestLog
 from service.routes import catalogue, checks, health, weights
@@ -51,6 +51,7 @@ def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> F
 
 @asynccontextmanager
 async def _open_and_close(_app: FastAPI, door: Door, assemble: Assemble) -> AsyncIterator[None]:
+    configure_logs(door.settings.log)
     ops = None
     if door.settings.ops_port is not None:
         ops = start_http_server(door.settings.ops_port, door.settings.host, door.metrics.registry)

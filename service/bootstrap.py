@@ -53,23 +53,31 @@ def load_describer(settings: Settings) -> PhotoDescriber:
     )
 
 
-def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber = load_describer) -> Selvedge:
-    """Load models, rules and index; blocks until all are warm. Raises where one of them cannot be trusted."""
-    rules = Rules(read_weight_table(settings.weights_dir / "region_weights.json"), read_policy(settings.policy_file))
-    describer = make_describer(settings)
-    canary = warm_up(describer, settings.images.limits())
+def load_rules(settings: Settings) -> Rules:
+    """Learned weights and policy. Raises ModelFileError, PolicyError."""
+    return Rules(read_weight_table(settings.weights_dir / "region_weights.json"), read_policy(settings.policy_file))
+
+
+def open_registry(settings: Settings, version: str) -> Registry:
+    """The record and the index in the data dir; to be started."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     folder = settings.data_dir.resolve()
-    registry = Registry(
-        settings.database_url or f"sqlite:///{folder / 'catalogue.sqlite'}", folder, describer.models_version
-    )
+    return Registry(settings.database_url or f"sqlite:///{folder / 'catalogue.sqlite'}", folder, version)
+
+
+def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber = load_describer) -> Selvedge:
+    """Load models, rules and index; blocks until all are warm. Raises where one of them cannot be trusted."""
+    rules = load_rules(settings)
+    describer = make_describer(settings)
+    canary = warm_up(describer, settings.images.limits())
+    registry = open_registry(settings, describer.models_version)
     registry.start()
     redis, store = _open_store(settings, metrics)
     capacity = Capacity(settings.capacity.workers, settings.capacity.queue)
     seen = SeenCache(store, describer.models_version, settings.cache.seen_ttl_s, metrics)
     reader = PhotoReader(describer, seen, capacity, settings.images.limits(), settings.images.max_bytes)
     verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
-    checks = ChecksStore(f"sqlite:///{folder / 'checks.sqlite'}", settings.checks.keep_days)
+    checks = ChecksStore(f"sqlite:///{settings.data_dir.resolve() / 'checks.sqlite'}", settings.checks.keep_days)
     metrics.watch(registry, capacity)
     log.info("assembled", models=describer.models_version, sequence=registry.sequence, policy=rules.policy.version)
     return Selvedge(

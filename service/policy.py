@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from models.calibration import PlattCurve
 from models.taxonomy import RegionName, WeightGroup
 from service.errors import PolicyError
 
@@ -20,14 +21,14 @@ class _Part(BaseModel):
 
 
 class Platt(_Part):
-    """probability = 1 / (1 + exp(-(slope · score + intercept)))."""
+    """A logistic curve, as `models.calibration` fits it."""
 
     kind: Literal["platt"]
-    slope: float = Field(gt=0)
-    intercept: float
+    slope: float = Field(gt=0, allow_inf_nan=False)
+    intercept: float = Field(allow_inf_nan=False)
 
     def probability(self, score: float) -> float:
-        return float(1 / (1 + np.exp(-np.clip(self.slope * score + self.intercept, -60, 60))))
+        return PlattCurve(self.slope, self.intercept).probability(score)
 
 
 class Isotonic(_Part):

@@ -61,9 +61,9 @@ class PhotoDescriber:
     """Detector, landmark network and embedder in a row."""
 
     def __init__(self, detector: Detector, landmarker: Landmarker, embedder: Embedder, models_version: str) -> None:
-        self._detector = detector
-        self._landmarker = landmarker
-        self._embedder = embedder
+        self.detector = detector
+        self.landmarker = landmarker
+        self.embedder = embedder
         self._models_version = models_version
 
     @property
@@ -74,13 +74,13 @@ class PhotoDescriber:
         """All garments of a photo. With `category` the garment in question (`pick_garment`) is looked at as one of it,
         whatever the detector called it."""
         started = time.perf_counter()
-        detections = relabelled(self._detector.detect(image), category)
+        detections = relabelled(self.detector.detect(image), category)
         garments = [crop_garment(image, detection) for detection in detections]
         detected = time.perf_counter()
-        landmarks = self._landmarker.estimate(garments)
+        landmarks = self.landmarker.estimate(garments)
         regions = [locate_regions(marks, image.width, image.height) for marks in landmarks]
         located = time.perf_counter()
-        embeddings = self._embedder.embed(garments, landmarks, regions)
+        embeddings = self.embedder.embed(garments, landmarks, regions)
         described = tuple(
             DescribedGarment(
                 garment.detection, marks, boxes, seen, mirrored, fingerprint(garment.crop), flipped_fingerprint(garment)

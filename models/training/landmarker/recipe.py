@@ -10,7 +10,7 @@ import torch
 
 from models.manifest import Manifest, TrainingRecord
 from models.runtime.landmarker import LandmarkEstimator
-from models.taxonomy import taxonomy_hash
+from models.taxonomy import Category, taxonomy_hash
 from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
 from models.training.checkpoint import Progress, load_checkpoint
 from models.training.data.hand_landmarks import HandLandmarks, read_hand_landmarks, read_key_slots
@@ -106,7 +106,8 @@ def restore_network(folder: Path, recipe: LandmarkerRecipe) -> tuple[LandmarkNet
 
 def draft_manifest(recipe: LandmarkerRecipe, progress: Progress, **known: Any) -> Manifest:
     """The manifest of a run; `known` fills in file, sha256, quality and whatever else is settled later."""
-    untrained = ["shorts", "trousers", "skirt", "sling"]
+    # Short-sleeved outerwear and slings have no examples but share every channel with garments that have.
+    untrained = [category.value for category in Category if category.is_bottom]
     fields: dict[str, Any] = {
         "name": "landmarker",
         "version": "1",

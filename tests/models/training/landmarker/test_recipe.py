@@ -39,8 +39,8 @@ def test_a_run_watches_calibration_and_continues_where_it_stopped(root: Path, tm
 
 
 def test_the_draft_manifest_names_what_was_not_trained() -> None:
-    """No bottoms and no slings were labelled; serving must be able to say so."""
+    """No bottoms were labelled; serving must be able to say so."""
     manifest = draft_manifest(SMALL, Progress())
-    assert set(manifest.untrained) == {"shorts", "trousers", "skirt", "sling"}
+    assert set(manifest.untrained) == {"shorts", "trousers", "skirt"}
     assert manifest.training.recipe["width"] == 16
     assert 0 < manifest.extra["visible_peak"] < 1

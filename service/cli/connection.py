@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,7 @@ async def connect(url: str | None, settings: Settings) -> AsyncIterator[httpx.As
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://selvedge.local", timeout=REQUEST_TIMEOUT_S
             ) as client:
-                await _wait_until_ready(client)
+                await _wait_until_ready(client, lambda: app.state.door.failure)
                 yield client
 
 
@@ -97,16 +97,19 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, **options: Any)
         raise Refused(response.status_code, "", response.reason_phrase) from error
 
 
-async def _wait_until_ready(client: httpx.AsyncClient) -> None:
+async def _wait_until_ready(client: httpx.AsyncClient, failure: Callable[[], str | None] = lambda: None) -> None:
+    """Ask /readyz until it says yes; `failure` tells when waiting is in vain."""
     deadline = time.monotonic() + READY_WITHIN_S
     pause = 0.05
     while True:
         try:
-            await ask(client, "GET", "/readyz")
+            response = await client.get("/readyz")
+        except httpx.TransportError as error:
+            raise Unreachable(f"no service answers at {client.base_url}: {error}") from error
+        if response.is_success:
             return
-        except Refused as refused:
-            if time.monotonic() > deadline:
-                raise Unreachable(f"the service does not become ready: {refused}") from refused
+        if (reason := failure()) is not None or time.monotonic() > deadline:
+            raise Unreachable(f"the service does not become ready: {reason or response.text}")
         await asyncio.sleep(pause)
         pause = min(2 * pause, 1.0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -41,10 +41,6 @@ class DemoCopy:
 
     def render(self) -> RenderedPhoto:
         return render(self.design, self.scene)
-
-
-AddDesign = Callable[[DemoItem], Awaitable[None]]
-"""Registers one item; given by whoever owns the catalogue."""
 
 
 def demo_scene(seed: int) -> Scene:
@@ -90,12 +86,3 @@ def demo_copies() -> tuple[DemoCopy, ...]:
 def demo_photo(name: str) -> RenderedPhoto | None:
     """The photo of that name among the copies, or None."""
     return next((copy.render() for copy in demo_copies() if copy.name == name), None)
-
-
-async def load_demo(add: AddDesign) -> int:
-    """Register every demo design through `add`; returns how many. The caller looks first whether the index is empty."""
-    count = 0
-    for item in demo_catalogue():
-        await add(item)
-        count += 1
-    return count

@@ -10,7 +10,7 @@ from service.demo.cutting import ARMPIT_Y
 from service.demo.grounds import smooth_noise
 
 Floats = npt.NDArray[np.float32]
-COARSE = 3
+COARSE = 4
 """Creases are wide: their height map is computed this many times smaller."""
 
 

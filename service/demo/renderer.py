@@ -19,11 +19,13 @@ from service.demo.cutting import Curve, Pattern, cut_pattern
 from service.demo.designs import Collar, GarmentDesign
 from service.demo.folds import crease_relief, light_relief, weave_noise
 from service.demo.grounds import Ground, draw_ground
-from service.demo.scenes import Crumple, Scene
+from service.demo.scenes import Crumple, Places, Scene
 from service.demo.sewing import sew
 
 SUPERSAMPLING = 1.35
 """The garment is sewn this many times larger than it appears in the photo."""
+CRUMPLE_STEP = 8
+"""Pixels between the places where the crumple is worked out."""
 HIDDEN_BY_COLLAR = {
     Collar.HOOD: ("neck_back_center",),
     Collar.STAND: ("neck_back_center",),
@@ -124,15 +126,28 @@ def _photographed(
     canvas: Canvas, homography: npt.NDArray[np.float64], crumple: Crumple, scene: Scene
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The garment's colour (H, W, 3) and cover (H, W) in the photo's frame."""
-    x, y = np.meshgrid(np.arange(scene.width) + 0.5, np.arange(scene.height) + 0.5)
-    places = np.stack([x, y], axis=-1).reshape(-1, 1, 2)
-    flat = cv2.perspectiveTransform(places, np.linalg.inv(homography)).reshape(scene.height, scene.width, 2)
-    source = canvas.to_pixels(crumple.undone(np.asarray(flat, np.float64))) - 0.5
+    back = np.asarray(np.linalg.inv(homography), np.float64)
+    flat = _carried(back, _pixel_centres(scene.width, scene.height, 1))
+    # Waves are long: how far they push is worked out on a coarse grid.
+    coarse = _carried(back, _pixel_centres(scene.width, scene.height, CRUMPLE_STEP))
+    pushed = cv2.resize(crumple.undone(coarse) - coarse, (scene.width, scene.height), interpolation=cv2.INTER_LINEAR)
+    source = canvas.to_pixels(flat + pushed) - 0.5
     maps = source[..., 0].astype(np.float32), source[..., 1].astype(np.float32)
     # Premultiplied, so that the empty canvas does not bleed into the garment's edge.
     colour = cv2.remap(canvas.colour * canvas.cover[..., None], *maps, cv2.INTER_LINEAR)
     cover = np.asarray(cv2.remap(canvas.cover, *maps, cv2.INTER_LINEAR), np.float32)
     return np.asarray(colour, np.float32), cover
+
+
+def _pixel_centres(width: int, height: int, step: int) -> Places:
+    """(H/step, W/step, 2): centres of the cells of a grid over the photo."""
+    columns, rows = -(-width // step), -(-height // step)
+    x, y = (np.arange(columns) + 0.5) * width / columns, (np.arange(rows) + 0.5) * height / rows
+    return np.stack(np.meshgrid(x, y), axis=-1)
+
+
+def _carried(homography: Places, places: Places) -> Places:
+    return np.asarray(cv2.perspectiveTransform(places.reshape(-1, 1, 2), homography).reshape(places.shape), np.float64)
 
 
 def _on_ground(

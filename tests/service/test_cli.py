@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated
 
 import pytest
@@ -57,6 +58,7 @@ def _answer(overlay: bool) -> dict[str, object]:
 def _service(seen: list[dict[str, str]]) -> FastAPI:
     """Answers as the contract says; refuses files that say `broken`."""
     service = FastAPI()
+    service.state.door = SimpleNamespace(failure=None)
 
     @service.get("/readyz")
     async def ready() -> dict[str, str]:
@@ -260,6 +262,16 @@ def test_a_service_that_is_not_there_is_said_to_be(photos: Path) -> None:
     """Port 9 answers nobody."""
     result = runner.invoke(app, ["check", str(photos / "SKU-1.jpg"), "--url", "http://127.0.0.1:9"])
     assert isinstance(result.exception, Unreachable)
+
+
+def test_a_service_that_cannot_start_is_not_waited_for(tmp_path: Path, photos: Path) -> None:
+    """A missing model is named at once."""
+    arguments = ["check", str(photos / "SKU-1.jpg"), "--data-dir", str(tmp_path / "data")]
+    begun = time.monotonic()
+    result = runner.invoke(app, arguments, env={"SELVEDGE_WEIGHTS_DIR": str(tmp_path), "SELVEDGE_REDIS_URL": "off"})
+    assert isinstance(result.exception, Unreachable)
+    assert "detector.json" in str(result.exception) or "region_weights.json" in str(result.exception)
+    assert time.monotonic() - begun < 30
 
 
 def test_demo_writes_the_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

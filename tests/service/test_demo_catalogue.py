@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.preprocessing import ImageLimits, decode
-from service.demo.catalogue import DemoItem, demo_catalogue, demo_copies, demo_photo, load_demo
+from service.demo.catalogue import demo_catalogue, demo_copies, demo_photo
 from service.demo.recolouring import recoloured, turned
 from service.demo.wardrobe import WARDROBE
 
@@ -74,16 +74,3 @@ def test_another_colourway_turns_every_hue_and_no_grey() -> None:
     assert turned((128, 128, 128), 120) == (128, 128, 128)
     assert turned((255, 0, 0), 120) == (0, 255, 0)
     assert np.ptp(turned((40, 90, 200), 77)) == pytest.approx(160, abs=1)
-
-
-async def test_load_demo_registers_every_design(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through the function it is given, in order."""
-    drawn = list(itertools.islice(demo_catalogue(), 2))
-    monkeypatch.setattr("service.demo.catalogue.demo_catalogue", lambda: iter(drawn))
-    added: list[DemoItem] = []
-
-    async def add(item: DemoItem) -> None:
-        added.append(item)
-
-    assert await load_demo(add) == 2
-    assert added == drawn

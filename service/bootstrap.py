@@ -22,8 +22,8 @@ from service.capacity import Capacity
 from service.check import PlagiarismChecker, Rules
 from service.checks_store import ChecksStore
 from service.compare import Comparer
-from service.demo.catalogue import demo_scene
 from service.demo.renderer import render
+from service.demo.scenes import Scene
 from service.demo.wardrobe import UNREGISTERED
 from service.embedded_redis import EmbeddedRedis
 from service.images import PhotoReader
@@ -36,7 +36,7 @@ from service.settings import Settings
 log = structlog.get_logger()
 
 MODEL_NAMES = ("detector", "landmarker", "embedder")
-_CANARY_SCENE = 104
+_CANARY_SCENE = Scene.drawn(104, 300, 360)
 
 MakeDescriber = Callable[[Settings], Describer]
 
@@ -98,7 +98,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
 
 def warm_up(describer: Describer, limits: ImageLimits) -> DescribedGarment | None:
     """Describe a drawn garment, so that the first caller does not pay for it; the canary of readiness."""
-    photo = describer.describe(decode(render(UNREGISTERED, demo_scene(_CANARY_SCENE)).jpeg(), limits))
+    photo = describer.describe(decode(render(UNREGISTERED, _CANARY_SCENE).jpeg(), limits))
     if not photo.garments:
         log.warning("canary_not_seen", models=describer.models_version)
         return None

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from service.demo.catalogue import demo_copies, demo_photo
+from tests.journeys.browsing import chromium, opened, serving
 from tests.journeys.drawn_service import DrawnService
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)  # two busy cores are slow, and a wait costs nothing when they are not
-CHROMIUM_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DROP_FILE = """async ([type, bytes, name]) => {
   const transfer = new DataTransfer();
   transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
@@ -45,56 +30,27 @@ PASTE_FILE = """async ([type, bytes, name]) => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; needed in CI, optional elsewhere."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        message = "no Chromium on the PATH: install Debian's `chromium` (`.ci/install-tools` does)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+    """One browser for all."""
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[tuple[str, DrawnService]]:
     """The stand-in service on a free port: its address and itself."""
     drawn = DrawnService()
-    server = uvicorn.Server(uvicorn.Config(drawn.app(), port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    # Each demo photo is drawn once, when first asked for: here, so that no test waits for it.
-    for copy in demo_copies():
-        assert httpx.get(f"{address}/demo/{copy.name}.jpg", timeout=60).status_code == 200
-    yield address, drawn
-    server.should_exit = True
-    thread.join()
+    with serving(drawn.app()) as address:
+        # Each demo photo is drawn once, when first asked for: here, so that no test waits for it.
+        for copy in demo_copies():
+            assert httpx.get(f"{address}/demo/{copy.name}.jpg", timeout=60).status_code == 200
+        yield address, drawn
 
 
 @pytest.fixture
 def page(browser: Browser, service: tuple[str, DrawnService]) -> Iterator[Page]:
     """The console, opened; the test fails on any script error or blocked resource."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        # A refused upload or a photo that is gone is an answer; the browser calls it an error all the same.
-        lambda message: (
-            complaints.append(message.text)
-            if message.type == "error" and not re.search(r"status of 4\d\d", message.text)
-            else None
-        ),
-    )
-    opened.goto(service[0])
-    yield opened
-    opened.close()
-    assert complaints == []
+    with opened(browser, service[0]) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")

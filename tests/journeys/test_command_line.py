@@ -1,0 +1,77 @@
+"""From a folder of drawn photos to a verdict, by the command line alone, on one data dir."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from service.app import create_app
+from service.bootstrap import assemble
+from service.cli.commands import app
+from service.demo.renderer import render
+from service.demo.scenes import Scene
+from service.demo.wardrobe import WARDROBE
+from tests.fakes import FakeDescriber
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The whole application in this process, its networks replaced by the fake describer."""
+    make = functools.partial(create_app, assemble=functools.partial(assemble, make_describer=lambda _: FakeDescriber()))
+    monkeypatch.setattr("service.cli.connection._make_app", make)
+    monkeypatch.setenv("SELVEDGE_REDIS_URL", "off")
+    return str(tmp_path / "data")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three photos."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number, design in enumerate(WARDROBE[:3]):
+        (photos / f"{design.name}.jpg").write_bytes(render(design, Scene.drawn(number, 240, 300)).jpeg())
+    return photos
+
+
+def test_what_one_run_adds_the_next_finds(data_dir: str, folder: Path) -> None:
+    """Each command is a process of its own in life: the record carries over."""
+    added = runner.invoke(app, ["add", str(folder), "--data-dir", data_dir])
+    assert added.exit_code == 0, added.output
+    assert "3 registered" in added.output
+    again = runner.invoke(app, ["add", str(folder), "--data-dir", data_dir])
+    assert "0 registered, 3 known before" in again.output
+    photo = folder / "cat-tee.jpg"
+    checked = runner.invoke(app, ["check", str(photo), "--data-dir", data_dir], env={"COLUMNS": "200"})
+    assert checked.exit_code == 0, checked.output
+    assert "IMAGE COPY" in checked.output
+    assert "cat-tee (same photo)" in checked.output
+    with Image.open(folder / "cat-tee.jpg.overlay.png") as overlay:
+        assert overlay.size == (240, 300)
+
+
+def test_the_json_of_a_check_is_the_service_s_answer(data_dir: str, folder: Path) -> None:
+    """Ready for jq."""
+    runner.invoke(app, ["add", str(folder / "cat-tee.jpg"), "--item-id", "CAT", "--data-dir", data_dir])
+    result = runner.invoke(app, ["check", str(folder / "cat-tee.jpg"), "--json", "--data-dir", data_dir])
+    answer = json.loads(result.output)
+    assert answer["verdict"] == "image_copy"
+    assert answer["garments"][0]["matches"][0]["item_id"] == "CAT"
+    assert set(answer["garments"][0]["matches"][0]["regions"]) == {
+        "collar", "chest", "waist", "left_sleeve", "right_sleeve",
+    }  # fmt: skip
+
+
+def test_a_file_that_is_no_photo_is_listed_at_the_end(data_dir: str, folder: Path) -> None:
+    """The others are registered all the same."""
+    (folder / "torn.jpg").write_bytes((folder / "cat-tee.jpg").read_bytes()[:900])
+    result = runner.invoke(app, ["add", str(folder), "--data-dir", data_dir])
+    assert result.exit_code == 1
+    assert "3 registered, 0 known before, 1 refused" in result.output
+    assert "torn.jpg" in result.output

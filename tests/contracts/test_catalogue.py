@@ -254,6 +254,16 @@ def test_adds_of_many_threads_are_each_counted_once(catalogue: Catalogue) -> Non
     assert sorted(one.sequence for one in added if one.created) == list(range(1, 13))
 
 
+def test_adds_of_two_processes_wait_for_each_other(catalogue: Catalogue, tmp_path: Path) -> None:
+    """Each with connections of its own; none fails, none is lost."""
+    other = Catalogue(f"sqlite:///{tmp_path}/record.db")
+    with ThreadPoolExecutor(2) as threads:
+        added = [threads.submit((catalogue, other)[seed % 2].add, make_new_photo(seed)).result for seed in range(40)]
+        assert all(result().created for result in added)
+    other.close()
+    assert (catalogue.counts().items, catalogue.last_sequence()) == (40, 40)
+
+
 def test_the_record_outlives_its_process(catalogue: Catalogue, tmp_path: Path) -> None:
     """Opened again it holds the same."""
     catalogue.add(make_new_photo(1, details=ItemDetails(title="Shirt", metadata={"é": [1, None]})))

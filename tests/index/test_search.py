@@ -19,7 +19,7 @@ from index.search import find_hits
 from index.shards import Shards
 from index.types import Filters, Hit, ItemDetails, NewPhoto, Query
 from index.vectors import VectorIndex
-from models.scoring import region_cosines, weighted_score
+from models.scoring import colour_shifts, region_cosines, weighted_score
 from models.taxonomy import Category, RegionName
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
@@ -95,6 +95,7 @@ def test_a_flipped_copy_is_found_under_the_catalogue_photos_names(searching: Sea
     assert hit.score == pytest.approx(0.8 + hit.cosines[RegionName.RIGHT_SLEEVE.row] / 5, abs=1e-6)
     assert hit.cosines[RegionName.LEFT_SLEEVE.row] > 0.999
     assert hit.cosines[RegionName.RIGHT_SLEEVE.row] < 0.5
+    np.testing.assert_array_equal(hit.colour_shifts, colour_shifts(altered, original))
 
 
 def test_an_item_with_many_views_is_one_hit(searching: Searching) -> None:
@@ -118,6 +119,22 @@ def test_equal_scores_are_told_apart_by_item_id(searching: Searching) -> None:
     garment = make_garment(1)
     searching.add(*(make_new_photo(n, item_id=name, garments=(garment,)) for n, name in enumerate(names)))
     assert [hit.item_id for hit in searching.hits(garment, top_k=20)] == sorted(names)[:20]
+
+
+def test_scores_closer_than_the_index_can_tell_keep_their_order(searching: Searching) -> None:
+    """Copies that differ by less than fp16 rounds away are ranked by their exact scores."""
+    original = make_embeddings(1)
+    copies = [
+        make_garment(seed, embeddings=alter_regions(original, [], seed, noise=0.02 + 0.0002 * (seed % 40)))
+        for seed in range(200)
+    ]
+    searching.add(*(make_new_photo(n, garments=(copy,)) for n, copy in enumerate(copies)))
+    query = make_garment(1, embeddings=original)
+    ranked = sorted(
+        (-weighted_score(region_cosines(original, copy.embeddings), RegionWeights.equal()), f"SKU-{n}")
+        for n, copy in enumerate(copies)
+    )
+    assert [hit.item_id for hit in searching.hits(query, top_k=3)] == [name for _, name in ranked[:3]]
 
 
 def test_only_scores_of_at_least_min_score_answer(searching: Searching) -> None:

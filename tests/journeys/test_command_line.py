@@ -17,6 +17,7 @@ from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import WARDROBE
 from tests.fakes import FakeDescriber
+from tests.policies import make_policy
 
 runner = CliRunner()
 
@@ -26,6 +27,9 @@ def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The whole application in this process, its networks replaced by the fake describer."""
     make = functools.partial(create_app, assemble=functools.partial(assemble, make_describer=lambda _: FakeDescriber()))
     monkeypatch.setattr("service.cli.connection._make_app", make)
+    policy = tmp_path / "policy.json"
+    policy.write_text(make_policy().model_dump_json())
+    monkeypatch.setenv("SELVEDGE_POLICY_FILE", str(policy))
     monkeypatch.setenv("SELVEDGE_REDIS_URL", "off")
     return str(tmp_path / "data")
 

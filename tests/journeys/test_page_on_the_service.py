@@ -19,9 +19,9 @@ from service.bootstrap import assemble
 from service.demo.renderer import RenderedPhoto, render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import WARDROBE
-from service.settings import read_settings
 from tests.fakes import FakeDescriber
 from tests.journeys.browsing import chromium, opened, serving, wait_until_ready
+from tests.journeys.conftest import settings_for
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)
@@ -43,7 +43,7 @@ def cat() -> RenderedPhoto:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, cat: RenderedPhoto) -> Iterator[str]:
     """A service that knows one design, without the demo."""
-    settings = read_settings({}, data_dir=tmp_path_factory.mktemp("data"), redis_url="off", log={"level": "ERROR"})
+    settings = settings_for(tmp_path_factory.mktemp("data"))
     with serving(create_app(settings, functools.partial(assemble, make_describer=lambda _: FakeDescriber()))) as url:
         wait_until_ready(url)
         fields = {"item_id": "CAT/1", "title": "Cat tee", "seller_id": "s1", "published_at": "2026-01-05T00:00:00Z"}

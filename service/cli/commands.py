@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from models.errors import ModelsError
 from service.errors import ServiceError
 from service.settings import Settings, read_settings, settings_table
 
@@ -30,7 +31,7 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line; errors of ours become one line and exit code 2 instead of a traceback."""
     try:
         app(arguments)
-    except (ServiceError, OSError) as error:
+    except (ServiceError, ModelsError, OSError) as error:
         Console(stderr=True).print(f"selvedge: {error}", style="red", markup=False, highlight=False)
         raise SystemExit(2) from error
 
@@ -190,6 +191,25 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write the photos.
     for copy in track(demo_copies(), "drawing the copies", transient=True):
         (shelves[1] / f"{copy.name}.jpg").write_bytes(copy.render().jpeg())
     Console().print(f"next: selvedge add {shelves[0]} and selvedge check {shelves[1]}/partial-copy.jpg", markup=False)
+
+
+@app.command(epilog="Example: [bold]selvedge calibrate var/training/evidence.npz --version fitted-2[/bold]")
+def calibrate(
+    evidence: Annotated[Path, typer.Argument(help="Judged comparisons, as `models.training evidence` writes them.")],
+    version: Annotated[str, typer.Option(help="Name of the new policy; answers carry it.")],
+    output: Annotated[Path | None, typer.Option(help="Where to write it (default: the policy file in use).")] = None,
+) -> None:
+    """Fit the thresholds of verdicts on judged comparisons, and write the policy with its report."""
+    from models.evidence import load_evidence
+    from service.bootstrap import load_rules
+    from service.calibration import fit_policy
+
+    settings = _quiet_settings(None)
+    rules = load_rules(settings)
+    with Console(stderr=True).status("fitting"):
+        policy = fit_policy(load_evidence(evidence), rules.weights, rules.policy, version)
+    (output or settings.policy_file).write_text(policy.model_dump_json(indent=1) + "\n")
+    Console().print(policy.report, markup=False, highlight=False)
 
 
 @app.command(epilog="Example: [bold]selvedge settings[/bold]")

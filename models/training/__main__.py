@@ -108,10 +108,10 @@ def evidence(
     Example: python -m models.training evidence --seeds 3
     """
     from models.evidence import save_evidence
-    from models.runtime.describe import load_describer
+    from models.runtime.shipped import open_describer
     from models.training.gather_evidence import gather_evidence
 
-    describer = load_describer(weights)
+    describer = open_describer(weights)
     found = gather_evidence(
         describer.describe, data_root(data), work / "complete.jsonl", Fold.CALIBRATION, range(seeds)
     )

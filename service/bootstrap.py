@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import structlog
 
 from index.registry import Registry
-from models.manifest import Manifest, read_manifest
 from models.preprocessing import ImageLimits, decode
-from models.runtime.describe import Describer, PhotoDescriber, models_version
-from models.runtime.detector import GarmentDetector
-from models.runtime.embedder import RegionEmbedder
-from models.runtime.landmarker import LandmarkEstimator
-from models.runtime.session import OnnxSession
+from models.runtime.describe import Describer, PhotoDescriber
+from models.runtime.shipped import open_describer
 from models.types import DescribedGarment
 from models.weighting import read_weight_table
 from service.cache import SeenCache, VerdictCache
@@ -35,22 +32,14 @@ from service.settings import Settings
 
 log = structlog.get_logger()
 
-MODEL_NAMES = ("detector", "landmarker", "embedder")
-_CANARY_SCENE = Scene.drawn(104, 300, 360)
+_CANARY_SEED = 104
 
 MakeDescriber = Callable[[Settings], Describer]
 
 
 def load_describer(settings: Settings) -> PhotoDescriber:
     """The shipped networks. Raises ModelFileError where one is missing, altered or of another taxonomy."""
-    manifests = [read_manifest(settings.weights_dir / f"{name}.json") for name in MODEL_NAMES]
-    detector, landmarker, embedder = (_open(settings, manifest) for manifest in manifests)
-    return PhotoDescriber(
-        GarmentDetector(detector, manifests[0]),
-        LandmarkEstimator(landmarker, manifests[1]),
-        RegionEmbedder(embedder, manifests[2]),
-        models_version(manifests),
-    )
+    return open_describer(settings.weights_dir, threads=settings.capacity.model_threads)
 
 
 def load_rules(settings: Settings) -> Rules:
@@ -98,15 +87,17 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
 
 def warm_up(describer: Describer, limits: ImageLimits) -> DescribedGarment | None:
     """Describe a drawn garment, so that the first caller does not pay for it; the canary of readiness."""
-    photo = describer.describe(decode(render(UNREGISTERED, _CANARY_SCENE).jpeg(), limits))
+    photo = describer.describe(decode(_draw_canary(), limits))
     if not photo.garments:
         log.warning("canary_not_seen", models=describer.models_version)
         return None
     return photo.garments[0]
 
 
-def _open(settings: Settings, manifest: Manifest) -> OnnxSession:
-    return OnnxSession(settings.weights_dir / manifest.file, threads=settings.capacity.model_threads)
+@functools.cache
+def _draw_canary() -> bytes:
+    """A JPEG, the same in every process."""
+    return render(UNREGISTERED, Scene.drawn(_CANARY_SEED, 300, 360)).jpeg()
 
 
 def _open_store(settings: Settings, metrics: Metrics) -> tuple[EmbeddedRedis | None, CacheStore]:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from index.errors import IndexUnavailable
+from index.errors import IndexUnavailable, InvalidQuery
 from index.records import SCHEMA_VERSION, Record, SchemaRecord
 
 BUSY_TIMEOUT_S = 10
@@ -49,8 +49,11 @@ class Database:
 
 @contextmanager
 def _outages_named() -> Iterator[None]:
+    """The caller's bad text as InvalidQuery, an outage as IndexUnavailable, our own mistakes as they are."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise InvalidQuery("a text holds half a character (a lone surrogate)") from error
     except (IntegrityError, ProgrammingError, DataError):
         raise
     except PoolTimeoutError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from index.types import Added, ItemDetails, NewPhoto
 from models.taxonomy import REGION_COUNT
 
 PHOTO_ID_DIGITS = 24
+MOST_NESTED = 32
+"""Levels of objects and lists in metadata: what is kept has to be readable by every reader's recursion."""
 
 
 def register_photo(connection: Connection, photo: NewPhoto) -> Added:
@@ -95,11 +98,29 @@ def _merge_details(connection: Connection, number: int, details: ItemDetails) ->
     ).one()
     said: dict[str, Any] = {name: getattr(details, name) for name in ("seller_id", "title", "url", "published_at")}
     if details.metadata is not None:
-        said["extra"] = merge_patch(held.extra, details.metadata)
+        said["extra"] = _merge_metadata(held.extra, details.metadata)
     new = {name: value for name, value in said.items() if value is not None and value != getattr(held, name)}
     if new:
         connection.execute(update(ItemRecord).where(ItemRecord.number == number).values(new))
     return bool(new)
+
+
+def _merge_metadata(held: Any, said: Mapping[str, Any]) -> Any:
+    if _deeper_than(MOST_NESTED, said):
+        raise InvalidQuery(f"metadata is nested more than {MOST_NESTED} deep")
+    try:
+        merged = merge_patch(held, said)
+        json.dumps(merged, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidQuery(f"metadata is no JSON object that can be kept: {error}") from error
+    return merged
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    if not isinstance(value, Mapping | list):
+        return False
+    inner = value.values() if isinstance(value, Mapping) else value
+    return levels == 0 or any(_deeper_than(levels - 1, one) for one in inner)
 
 
 def _replacing_matters(connection: Connection, number: int, photo: NewPhoto) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -128,6 +129,24 @@ def test_a_moment_keeps_its_instant(catalogue: Catalogue) -> None:
     with pytest.raises(InvalidQuery):
         catalogue.add(make_new_photo(2, details=ItemDetails(published_at=naive)))
     assert catalogue.counts().items == 1
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        ItemDetails(title="half \ud83d"),
+        ItemDetails(metadata={"size": float("nan")}),
+        ItemDetails(metadata={"when": datetime(2026, 1, 2, tzinfo=UTC)}),
+        ItemDetails(metadata=json.loads('{"a":[' * 17 + "]}" * 17)),
+    ],
+    ids=["half a character", "not a number", "not JSON", "too deep"],
+)
+def test_details_that_cannot_be_kept_are_the_callers_mistake(catalogue: Catalogue, details: ItemDetails) -> None:
+    """Refused, and the item stays as it was."""
+    catalogue.add(make_new_photo(1, details=ItemDetails(title="Shirt")))
+    with pytest.raises(InvalidQuery):
+        catalogue.patch("SKU-1", details)
+    assert catalogue.get("SKU-1").details == ItemDetails(title="Shirt")
 
 
 def test_a_deleted_item_is_gone(catalogue: Catalogue) -> None:

@@ -44,11 +44,13 @@ class EmbeddedRedis:
         return process.pid if process is not None and process.poll() is None else None
 
     def start(self) -> bool:
-        """Start and wait for the socket; False where there is no server for this machine, or it does not come up."""
+        """Start, also after `stop`, and wait for the socket; False where no server is there or it does not come up."""
         binary = find_server()
         if binary is None:
             log.warning("no_embedded_redis", machine=platform.machine())
             return False
+        self._stop.clear()
+        self._up.clear()
         self._folder.mkdir(parents=True, exist_ok=True)
         # The thread that spawns stays until the end: the child dies with it, even when we are killed.
         self._thread = threading.Thread(target=self._supervise, args=(binary,), name="selvedge-redis", daemon=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -56,12 +56,13 @@ def problem(
 
 def field_problems(error: ValidationError | RequestValidationError) -> tuple[FieldProblem, ...]:
     """What pydantic found, as JSON pointers."""
-    return tuple(
-        FieldProblem(
-            "/" + "/".join(str(part) for part in item["loc"] if part not in ("query", "body", "path")), str(item["msg"])
-        )
-        for item in error.errors()
-    )
+    return tuple(FieldProblem(_pointer(item["loc"]), str(item["msg"])) for item in error.errors())
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    """RFC 6901, without the places that are the framework's."""
+    parts = [str(part) for part in location if part not in ("query", "body", "path", "[key]")]
+    return "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 async def _answer_known(_request: Request, error: Exception) -> JSONResponse:

@@ -57,7 +57,7 @@ def cmyk_jpeg(seed: int) -> bytes:
 
 
 def sixteen_bit_png(seed: int) -> bytes:
-    grey = draw_pattern(seed).mean(axis=2).astype(np.uint16) * 257
+    grey = np.asarray(PillowImage.fromarray(draw_pattern(seed)).convert("L")).astype(np.uint16) * 257
     return saved(PillowImage.fromarray(grey), "PNG")
 
 

@@ -33,6 +33,20 @@ def locate_regions(landmarks: Landmarks, width: int, height: int) -> tuple[Regio
     return tuple(_locate(name, landmarks, width, height) for name in REGIONS)
 
 
+def locate_whole(box: Box, width: int, height: int) -> tuple[Region, ...]:
+    """The regions of a bottom, which is compared as a whole: its detection box as the waist, the others absent.
+
+    DeepFashion2's bottoms have landmarks, but nothing here is trained on them yet.
+    """
+    inside = box.clipped(width, height)
+    return tuple(
+        Region(name, inside)
+        if name is RegionName.WAIST and inside is not None
+        else Region(name, None, MissingReason.ABSENT)
+        for name in REGIONS
+    )
+
+
 def garment_outline(landmarks: Landmarks) -> Points:
     """The garment's outline as a polygon, float32 (n, 2): around the hem and sleeves, back along the neckline."""
     count = len(slots_of(landmarks.category))

@@ -14,7 +14,7 @@ import pdqhash
 
 from models.manifest import Manifest
 from models.preprocessing import crop_garment
-from models.regions import locate_regions
+from models.regions import locate_regions, locate_whole
 from models.taxonomy import Category
 from models.types import (
     DescribedGarment,
@@ -78,7 +78,12 @@ class PhotoDescriber:
         garments = [crop_garment(image, detection) for detection in detections]
         detected = time.perf_counter()
         landmarks = self.landmarker.estimate(garments)
-        regions = [locate_regions(marks, image.width, image.height) for marks in landmarks]
+        regions = [
+            locate_whole(garment.detection.box, image.width, image.height)
+            if garment.detection.category.is_bottom
+            else locate_regions(marks, image.width, image.height)
+            for garment, marks in zip(garments, landmarks, strict=True)
+        ]
         located = time.perf_counter()
         embeddings = self.embedder.embed(garments, landmarks, regions)
         described = tuple(

@@ -57,7 +57,7 @@ def landmarker(work: Work = WORK, data: Data = None, threads: int = 2) -> None:
 
     recipe = LandmarkerRecipe()
     train_landmarker(data_root(data), work / "labels.jsonl", work / "landmarker", recipe, threads=threads)
-    export_landmarker(work / "landmarker", work / "landmarker.onnx", recipe=recipe)
+    export_landmarker(work / "landmarker", work / "landmarker.onnx", recipe=recipe, data_root=data_root(data))
 
 
 @app.command()

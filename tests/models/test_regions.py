@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.geometry import Box
-from models.regions import garment_outline, locate_regions
+from models.regions import garment_outline, locate_regions, locate_whole
 from models.taxonomy import Category, RegionName, slot_index, slots_of
 from models.types import Landmarks, MissingReason, Region
 
@@ -105,3 +105,10 @@ def test_any_landmarks_give_regions_inside_the_photo_and_never_fail(category: Ca
         if region.box is not None:
             assert 0 <= region.box.x1 < region.box.x2 <= 200
             assert 0 <= region.box.y1 < region.box.y2 <= 160
+
+
+def test_a_bottom_is_its_whole_box_whatever_its_landmarks_say() -> None:
+    """Clipped to the photo; the other four are absent."""
+    regions = by_name(locate_whole(Box(-10, 50, 90, 150), 200, 120))
+    assert regions[RegionName.WAIST].box == Box(0, 50, 90, 120)
+    assert [r.reason for r in regions.values()].count(MissingReason.ABSENT) == 4

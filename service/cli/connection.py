@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LOCK_NAME = "in-use.lock"
 READY_WITHIN_S = 60.0
+IN_VAIN = "could not start"
+"""What /readyz says where waiting longer helps nobody."""
 REQUEST_TIMEOUT_S = 60.0
 
 
@@ -44,19 +46,23 @@ class Unreachable(ServiceError):
 
 
 @contextmanager
-def hold_data_dir(data_dir: Path) -> Iterator[None]:
+def hold_data_dir(data_dir: Path, address: str = "") -> Iterator[None]:
     """Keep other processes off a data dir; the lock ends with this process, however it ends.
 
-    Raises DataDirInUse where another process holds it.
+    `address` is where a service on it answers. Raises DataDirInUse where another process holds it.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / LOCK_NAME).open("w") as lock:
+    with (data_dir / LOCK_NAME).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise DataDirInUse(
-                f"another process uses {data_dir}; talk to the running service instead: --url http://127.0.0.1:8000"
-            ) from error
+            lock.seek(0)
+            served_at = lock.read().strip()
+            advice = f"talk to the service that runs on it: --url {served_at}" if served_at else "wait until it is done"
+            raise DataDirInUse(f"another process uses {data_dir}; {advice}") from error
+        lock.truncate(0)
+        lock.write(address)
+        lock.flush()
         yield
 
 
@@ -78,7 +84,7 @@ async def connect(url: str | None, settings: Settings) -> AsyncIterator[httpx.As
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://selvedge.local", timeout=REQUEST_TIMEOUT_S
             ) as client:
-                await _wait_until_ready(client, lambda: app.state.door.failure)
+                await _wait_until_ready(client)
                 yield client
 
 
@@ -97,8 +103,8 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, **options: Any)
         raise Refused(response.status_code, "", response.reason_phrase) from error
 
 
-async def _wait_until_ready(client: httpx.AsyncClient, failure: Callable[[], str | None] = lambda: None) -> None:
-    """Ask /readyz until it says yes; `failure` tells when waiting is in vain."""
+async def _wait_until_ready(client: httpx.AsyncClient) -> None:
+    """Ask /readyz until it says yes, or that it never will."""
     deadline = time.monotonic() + READY_WITHIN_S
     pause = 0.05
     while True:
@@ -108,10 +114,21 @@ async def _wait_until_ready(client: httpx.AsyncClient, failure: Callable[[], str
             raise Unreachable(f"no service answers at {client.base_url}: {error}") from error
         if response.is_success:
             return
-        if (reason := failure()) is not None or time.monotonic() > deadline:
-            raise Unreachable(f"the service does not become ready: {reason or response.text}")
+        reason = _reason(response)
+        if IN_VAIN in reason or time.monotonic() > deadline:
+            raise Unreachable(f"the service is not ready: {reason}")
         await asyncio.sleep(pause)
         pause = min(2 * pause, 1.0)
+
+
+def _reason(response: httpx.Response) -> str:
+    """Why /readyz said no, in its own words."""
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    reason = content.get("reason") or content.get("index") if isinstance(content, dict) else None
+    return str(reason or f"{response.status_code} {response.reason_phrase}")
 
 
 def _make_app(settings: Settings) -> FastAPI:

@@ -13,7 +13,9 @@ STOP_WITHIN_S = 20
 
 def serve_forever(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are finished first. Raises DataDirInUse."""
-    with hold_data_dir(settings.data_dir):
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    with hold_data_dir(settings.data_dir, address):
         uvicorn.run(
             create_app(settings),
             host=settings.host,

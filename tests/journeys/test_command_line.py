@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import signal
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -79,3 +85,36 @@ def test_a_file_that_is_no_photo_is_listed_at_the_end(data_dir: str, folder: Pat
     assert result.exit_code == 1
     assert "3 registered, 0 known before, 1 refused" in result.output
     assert "torn.jpg" in result.output
+
+
+def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    """A process of its own: it says what it lacks, keeps others off its data dir, and ends on SIGTERM."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Without networks: the page and /livez answer all the same, /readyz names what is missing.
+    options = ["--port", str(port), "--data-dir", str(tmp_path / "data"), "--weights-dir", str(tmp_path)]
+    serve = [sys.executable, "-m", "service", "serve", *options]
+    address = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(f"{address}/livez")
+            assert "Drop a photo" in httpx.get(address).text
+            assert ".json" in httpx.get(f"{address}/readyz").json()["reason"]
+            second = subprocess.run(serve, capture_output=True, text=True, timeout=60, check=False)
+            assert second.returncode == 2
+            assert f"--url {address}" in second.stderr.replace("\n", "")
+        finally:
+            server.terminate()
+        assert server.wait(timeout=30) in (0, -signal.SIGTERM)
+
+
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if httpx.get(address).status_code == 200:
+                return
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, f"{address} does not answer"
+        time.sleep(0.1)

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated
 
 import pytest
@@ -58,7 +57,6 @@ def _answer(overlay: bool) -> dict[str, object]:
 def _service(seen: list[dict[str, str]]) -> FastAPI:
     """Answers as the contract says; refuses files that say `broken`."""
     service = FastAPI()
-    service.state.door = SimpleNamespace(failure=None)
 
     @service.get("/readyz")
     async def ready() -> dict[str, str]:
@@ -179,10 +177,10 @@ def test_a_refused_photo_is_named_and_the_rest_are_added(url: str, photos: Path)
 
 def test_a_data_dir_in_use_is_refused(in_process: Path, photos: Path) -> None:
     """Two processes never fill one data dir."""
-    with hold_data_dir(in_process):
+    with hold_data_dir(in_process, "http://127.0.0.1:8123"):
         result = runner.invoke(app, ["add", str(photos), "--data-dir", str(in_process)])
     assert isinstance(result.exception, DataDirInUse)
-    assert "--url" in str(result.exception)
+    assert "--url http://127.0.0.1:8123" in str(result.exception)
 
 
 def test_the_lock_of_a_data_dir_ends_with_its_holder(tmp_path: Path) -> None:

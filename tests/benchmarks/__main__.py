@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from service.bootstrap import load_describer, load_rules, open_registry
 
 from models.runtime.describe import PhotoDescriber
 from models.training.data.complete_labels import complete_labels
 from models.training.data.readers import data_root
+from service.bootstrap import load_describer, load_rules, open_registry
 from service.settings import read_settings
 from tests.benchmarks import copies_quality, detector_quality, landmark_quality, speed, stores_quality
 from tests.benchmarks.tables import Report

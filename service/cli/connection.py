@@ -6,30 +6,24 @@ Both speak the REST contract, so that what the command line does is what every o
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from service.cli.data_dir import hold_data_dir
 from service.errors import ServiceError
 from service.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-LOCK_NAME = "in-use.lock"
 READY_WITHIN_S = 60.0
 IN_VAIN = "could not start"
 """What /readyz says where waiting longer helps nobody."""
 REQUEST_TIMEOUT_S = 60.0
-
-
-class DataDirInUse(ServiceError):
-    """Another process serves or fills this data dir."""
 
 
 class Refused(ServiceError):
@@ -43,27 +37,6 @@ class Refused(ServiceError):
 
 class Unreachable(ServiceError):
     """No service answers at the address, or it does not become ready."""
-
-
-@contextmanager
-def hold_data_dir(data_dir: Path, address: str = "") -> Iterator[None]:
-    """Keep other processes off a data dir; the lock ends with this process, however it ends.
-
-    `address` is where a service on it answers. Raises DataDirInUse where another process holds it.
-    """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / LOCK_NAME).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            served_at = lock.read().strip()
-            advice = f"talk to the service that runs on it: --url {served_at}" if served_at else "wait until it is done"
-            raise DataDirInUse(f"another process uses {data_dir}; {advice}") from error
-        lock.truncate(0)
-        lock.write(address)
-        lock.flush()
-        yield
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uvicorn
 
 from service.app import create_app
-from service.cli.connection import hold_data_dir
+from service.cli.data_dir import hold_data_dir
 from service.settings import Settings
 
 STOP_WITHIN_S = 20

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from service.cli.adding import NothingToAdd, photos_at
 from service.cli.commands import app, run
-from service.cli.connection import DataDirInUse, Refused, Unreachable, hold_data_dir
+from service.cli.connection import Refused, Unreachable
+from service.cli.data_dir import DataDirInUse, hold_data_dir
 from service.demo.wardrobe import WARDROBE
 from service.problems import problem
 from service.settings import Settings, settings_table

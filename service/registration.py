@@ -13,7 +13,8 @@ from service.check import Rules, warnings_of
 from service.errors import NoGarmentFound
 from service.images import PhotoReader
 from service.requests import AddFields
-from service.schemas import AddedOut, GarmentOut, ImageOut, VersionsOut, garment_fields
+from service.schemas import GarmentOut, ImageOut, VersionsOut, garment_fields
+from service.schemas_catalogue import AddedOut
 
 
 @dataclass(frozen=True, slots=True)

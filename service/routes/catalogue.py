@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 from index.types import ItemFilters
 from models.taxonomy import Category, WeightGroup
 from service.requests import AddFields, DetailFields
-from service.routes.documented import body_of, problems, service_of
+from service.routes.documented import body_of, json_body_of, problems, service_of
 from service.routes.intake import FIELDS_BYTES, invalid_fields, read_json, read_submission
-from service.schemas import AddedOut, CatalogueItemOut, ItemPageOut
+from service.schemas_catalogue import AddedOut, CatalogueItemOut, ItemPageOut
 
 router = APIRouter(prefix="/index", tags=["catalogue"])
 
@@ -103,12 +103,7 @@ async def read_item(request: Request, item_id: str) -> CatalogueItemOut:
 @router.patch(
     "/items/{item_id:path}",
     responses=problems(400, 404, 422, 503),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DetailFields"}}},
-        }
-    },
+    openapi_extra=json_body_of(DetailFields),
 )
 async def patch_item(request: Request, item_id: str) -> CatalogueItemOut:
     """Change what is said of an item; fields left out stay, `metadata` is merged (RFC 7396)."""

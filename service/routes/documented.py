@@ -43,19 +43,22 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def body_of(fields: type[BaseModel], photos: tuple[str, ...]) -> dict[str, Any]:
     """`openapi_extra=` of a route that reads photos and fields with `read_submission`."""
-    schema = fields.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    schema.pop("description", None)
-    schema.pop("title", None)
-    described = {"type": "object", "properties": {}, "additionalProperties": False}
-    as_form = described | {
-        "properties": {name: {"type": "string", "format": "binary"} for name in photos} | schema["properties"],
-        "required": [*photos, *schema.get("required", [])],
-    }
-    as_json = described | {
-        "properties": {f"{name}_base64": {"type": "string", "contentEncoding": "base64"} for name in photos}
-        | schema["properties"],
-        "required": [*(f"{name}_base64" for name in photos), *schema.get("required", [])],
-    }
+    as_form = _object_of(fields, {name: {"type": "string", "format": "binary"} for name in photos})
+    as_json = _object_of(fields, {f"{name}_base64": {"type": "string", "contentEncoding": "base64"} for name in photos})
     content = {"multipart/form-data": {"schema": as_form}, "application/json": {"schema": as_json}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def json_body_of(fields: type[BaseModel]) -> dict[str, Any]:
+    """`openapi_extra=` of a route that reads a JSON object with `read_json`."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _object_of(fields, {})}}}}
+
+
+def _object_of(fields: type[BaseModel], photos: dict[str, Any]) -> dict[str, Any]:
+    schema = fields.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {
+        "type": "object",
+        "properties": photos | schema["properties"],
+        "required": [*photos, *schema.get("required", [])],
+        "additionalProperties": False,
+    }

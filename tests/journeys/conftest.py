@@ -43,10 +43,14 @@ async def served(settings: Settings, describer: Describer | None = None) -> Asyn
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://selvedge.test") as client:
-            while (await client.get("/readyz")).status_code != 200:
-                assert door_of(client).failure is None, door_of(client).failure
-                await asyncio.sleep(0.02)
+            await wait_until_ready(client)
             yield client
+
+
+async def wait_until_ready(client: httpx.AsyncClient) -> None:
+    while (await client.get("/readyz")).status_code != 200:
+        assert door_of(client).failure is None, door_of(client).failure
+        await asyncio.sleep(0.02)
 
 
 def door_of(client: httpx.AsyncClient) -> Door:

@@ -1,0 +1,94 @@
+"""Checks are kept for a while, and erased for good."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from service.checks_store import ChecksStore, new_check_id
+from service.errors import CheckNotFound, ChecksUnavailable
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'checks.sqlite'}"
+
+
+def test_a_check_is_read_as_it_was_put(tmp_path: Path) -> None:
+    """Also by another process, later."""
+    store = ChecksStore(url(tmp_path), 30)
+    store.put("chk_1", b"{}")
+    assert store.get("chk_1") == b"{}"
+    store.close()
+    again = ChecksStore(url(tmp_path), 30)
+    assert again.get("chk_1") == b"{}"
+    again.close()
+
+
+def test_an_erased_check_leaves_nothing_in_the_file(tmp_path: Path) -> None:
+    """A right to be forgotten."""
+    store = ChecksStore(url(tmp_path), 30)
+    store.put("chk_1", b"something personal" * 50)
+    store.erase("chk_1")
+    with pytest.raises(CheckNotFound):
+        store.get("chk_1")
+    with pytest.raises(CheckNotFound):
+        store.erase("chk_1")
+    store.close()
+    assert not any(b"something personal" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_checks_older_than_they_are_kept_are_neither_shown_nor_held(tmp_path: Path) -> None:
+    """Swept at the next start's first check."""
+    store = ChecksStore(url(tmp_path), 30)
+    store.put("chk_old", b"old")
+    store.put("chk_new", b"new")
+    store.close()
+    long_ago = (datetime.now(UTC) - timedelta(days=30, seconds=1)).replace(tzinfo=None).isoformat(sep=" ")
+    with sqlite3.connect(tmp_path / "checks.sqlite") as file:
+        file.execute("UPDATE checks SET created_at = ? WHERE check_id = 'chk_old'", (long_ago,))
+    file.close()
+    store = ChecksStore(url(tmp_path), 30)
+    with pytest.raises(CheckNotFound):
+        store.get("chk_old")
+    store.put("chk_3", b"3")
+    store.close()
+    with sqlite3.connect(tmp_path / "checks.sqlite") as file:
+        held = [row[0] for row in file.execute("SELECT check_id FROM checks ORDER BY check_id")]
+    file.close()
+    assert held == ["chk_3", "chk_new"]
+
+
+def test_zero_days_keep_nothing(tmp_path: Path) -> None:
+    """For those who must not."""
+    store = ChecksStore(url(tmp_path), 0)
+    store.put("chk_1", b"{}")
+    with pytest.raises(CheckNotFound):
+        store.get("chk_1")
+    store.close()
+
+
+def test_a_store_that_cannot_be_used_says_so(tmp_path: Path) -> None:
+    """A spoilt file, or a table that is gone."""
+    (tmp_path / "checks.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(ChecksUnavailable):
+        ChecksStore(url(tmp_path), 30)
+    (tmp_path / "other").mkdir()
+    store = ChecksStore(url(tmp_path / "other"), 30)
+    with sqlite3.connect(tmp_path / "other" / "checks.sqlite") as file:
+        file.execute("DROP TABLE checks")
+    file.close()
+    for use in (lambda: store.put("a", b""), lambda: store.get("a"), lambda: store.erase("a")):
+        with pytest.raises(ChecksUnavailable):
+            use()
+    store.close()
+
+
+def test_check_ids_are_unique_and_sort_by_time() -> None:
+    """ULIDs."""
+    ids = [new_check_id() for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert all(len(check_id) == 30 and check_id.startswith("chk_0") for check_id in ids)
+    assert [check_id[:14] for check_id in ids] == sorted(check_id[:14] for check_id in ids)

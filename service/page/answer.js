@@ -11,7 +11,7 @@ export function showVerdict(answer) {
     element("strong", { text: percent(match.probability) }), element("span", { text: "probability" })) : null;
   const words = element("div", {}, element("h2", { text: verdictTitle(answer.verdict) }),
     element("p", { text: verdictSentence(answer) }));
-  if (match) words.append(element("p", { class: "of" }, "of ", element("code", { text: match.item_id })));
+  if (match) words.append(element("p", { class: "of" }, answer.verdict === "similar" ? "to " : "of ", element("code", { text: match.item_id })));
   replaceChildren("verdict",
     element("div", { class: "banner", "data-verdict": answer.verdict }, words, sure),
     warningList([answer, ...(answer.garments ?? [])]));

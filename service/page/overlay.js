@@ -62,6 +62,8 @@ function landmarkLayer(garment, unit) {
 // The garment's crop on a canvas, flipped where the match is mirrored so that both sides line up.
 export function cropOf(photo, image, box, mirrored) {
   const canvas = document.createElement("canvas");
+  // The service reads some pictures that a browser does not: then there is nothing to cut from.
+  if (!photo.naturalWidth) return canvas;
   const scale = photo.naturalWidth / image.width;
   const margin = 0.05 * Math.max(box[2] - box[0], box[3] - box[1]);
   const x = Math.max(0, box[0] - margin) * scale;

@@ -4,7 +4,7 @@ import { call, checkPhoto, Problem, registerPhoto } from "./api.js";
 import { showGarments, showMatches, showRecord, showVerdict } from "./answer.js";
 import { byId, element, replaceChildren } from "./dom.js";
 import { drawOverlay } from "./overlay.js";
-import { percent, problemTitle, REGIONS, regionName } from "./words.js";
+import { capital, percent, problemTitle, REGIONS, regionName } from "./words.js";
 
 const SLIDER_PAUSE_MS = 350;
 const desk = { file: null, answer: null, chosen: 0, weights: {}, running: null, pause: 0 };
@@ -73,7 +73,7 @@ function showProblem(error) {
   const code = [error.status || "", error.code].filter(Boolean).join(" · ");
   replaceChildren("problem",
     element("h2", { text: problemTitle(error) }),
-    error.detail ? element("p", { text: error.detail }) : null,
+    error.detail ? element("p", { text: capital(error.detail) }) : null,
     wait ? element("p", { text: wait }) : null,
     code ? element("code", { text: code }) : null);
   byId("problem").hidden = false;

@@ -62,7 +62,9 @@ export function verdictSentence(answer) {
   return `The ${list(altered)} ${altered.length > 1 ? "were" : "was"} altered${rest}.`;
 }
 
+// The match that the verdict speaks of; a clear photo has none.
 export function gravest(answer) {
+  if (answer.verdict === "clear" || answer.verdict === "no_garment") return null;
   for (const garment of answer.garments ?? []) {
     if (garment.verdict !== answer.verdict) continue;
     const match = garment.matches?.find((candidate) => candidate.verdict === answer.verdict);

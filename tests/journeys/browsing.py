@@ -74,7 +74,7 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
 
     def listen(message: ConsoleMessage) -> None:
         # A refused upload or a photo that is gone is an answer; the browser calls it an error all the same.
-        if message.type == "error" and not re.search(r"status of 4\d\d", message.text):
+        if message.type == "error" and not re.search(r"status of [45]\d\d", message.text):
             complaints.append(message.text)
 
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from service.demo.catalogue import demo_copies, demo_photo
 from tests.journeys.browsing import chromium, opened, serving
@@ -127,6 +127,7 @@ def test_a_text_file_is_refused_in_plain_words(page: Page) -> None:
     expect(problem).to_contain_text("415 · unsupported_format")
     page.locator('[data-demo="original"]').click()
     expect(page.locator(".banner h2")).to_have_text("Clear")
+    expect(page.locator(".banner")).not_to_contain_text("%")
     expect(problem).to_be_hidden()
 
 
@@ -187,6 +188,41 @@ def test_missing_regions_and_photos_are_named(page: Page) -> None:
     stranger = page.locator(".far .match")
     expect(stranger.locator('.region[data-region="left_sleeve"]')).to_contain_text("missing: out of the frame")
     expect(stranger.locator(".gone")).to_have_count(1)
+
+
+def test_several_garments_are_looked_at_one_by_one(page: Page) -> None:
+    """The one with the photo's verdict first; a click shows another's matches and regions."""
+
+    def twice(route: Route) -> None:
+        answer = route.fetch().json()
+        harmless = answer["garments"][0] | {"category": "trousers", "verdict": "clear", "matches": [], "landmarks": []}
+        route.fulfill(json=answer | {"garments": [harmless, *answer["garments"]]})
+
+    page.route("**/check-plagiarism", twice)
+    page.locator('[data-demo="partial-copy"]').click()
+    tabs = page.locator(".tabs button")
+    expect(tabs).to_have_text(["trousers · Clear", "short sleeve top · Partial copy"])
+    expect(tabs.nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".match").first).to_contain_text("Altered: collar")
+    tabs.first.click()
+    expect(page.locator(".match")).to_have_count(0)
+    expect(page.locator(".matches-head")).to_contain_text("No matches")
+    expect(page.locator("#overlay .garment.chosen circle")).to_have_count(0)
+
+
+def test_overload_says_when_to_come_back(page: Page) -> None:
+    """A problem with Retry-After, and one without JSON at all."""
+    headers = {"Content-Type": "application/problem+json", "Retry-After": "7"}
+    body = '{"title": "Service Unavailable", "status": 503, "code": "overloaded", "detail": "the queue is full"}'
+    page.route("**/check-plagiarism", lambda route: route.fulfill(status=503, headers=headers, body=body))
+    page.locator('[data-demo="partial-copy"]').click()
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text("Too many checks are waiting")
+    expect(problem).to_contain_text("Try again in 7 s.")
+    page.unroute("**/check-plagiarism")
+    page.route("**/check-plagiarism", lambda route: route.fulfill(status=502, body="<html>bad gateway</html>"))
+    page.locator('[data-demo="colourway"]').click()
+    expect(problem).to_contain_text("The service answered 502")
 
 
 def test_no_garment_is_an_answer(page: Page, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from service.demo.designs import Collar, GarmentDesign
 from service.demo.recolouring import recoloured
 from service.demo.renderer import RenderedPhoto, render, rephotographed
 from service.demo.scenes import Scene
-from service.demo.wardrobe import UNREGISTERED, WARDROBE
+from service.demo.wardrobe import CREAM, UNREGISTERED, WARDROBE
 
 PHOTO_WIDTH, PHOTO_HEIGHT = 600, 720
 SELLER = "selvedge-demo"
@@ -63,7 +63,9 @@ def demo_copies() -> tuple[DemoCopy, ...]:
     """One partial copy, one other colourway, one flipped re-photograph, one stranger, one picture reused."""
     by_name = {design.name: (number, design) for number, design in enumerate(WARDROBE)}
     number, sun = by_name["sunset-tee"]
-    partial = replace(sun, name="partial-copy", title="Sunset tee with another collar", collar=Collar.POLO)
+    partial = replace(
+        sun, name="partial-copy", title="Sunset tee with another collar", collar=Collar.SHIRT, collar_colour=CREAM
+    )
     floral_number, floral = by_name["garden-dress"]
     colourway = replace(recoloured(floral, 110), name="colourway", title="Garden dress in another colour")
     check_number, check = by_name["lumber-shirt"]

@@ -51,8 +51,9 @@ def hood_top(design: GarmentDesign) -> Curve:
 
 
 def _collar_colour(design: GarmentDesign) -> Colour:
-    if design.trim is not None:
-        return design.trim
+    named = design.collar_colour or design.trim
+    if named is not None:
+        return named
     red, green, blue = (int(0.93 * value) for value in design.cloth.colours[0])
     return red, green, blue
 
@@ -93,7 +94,7 @@ def _sew_leaves(design: GarmentDesign, canvas: Canvas, colour: Colour) -> None:
         )
         shadow = canvas.area(leaf + (0.0, 0.015))
         canvas.darken(shadow * canvas.cover, 0.2)
-        if design.trim is None:
+        if design.collar_colour is None and design.trim is None:
             canvas.lay_cloth(canvas.area(leaf), design.cloth, sign * 0.7, thickness=0.004)
         else:
             canvas.lay(canvas.area(leaf), colour, 0.004)
@@ -110,7 +111,7 @@ def _sew_stand(design: GarmentDesign, pattern: Pattern, canvas: Canvas, colour: 
     x = np.linspace(half * 0.97, -half * 0.97, 21)
     top = np.stack([x, -STAND_HEIGHT + 0.035 * (1 - (x / half) ** 2)], axis=1)
     band = canvas.area(np.vstack([pattern.neckline, top]))
-    if design.trim is None:
+    if design.collar_colour is None and design.trim is None:
         canvas.lay_cloth(band, design.cloth, thickness=0.004)
     else:
         canvas.lay(band, colour, 0.004)

@@ -99,7 +99,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class GarmentDesign:
-    """A design: everything that stays the same when the garment is photographed again."""
+    """A design: everything that stays the same when the garment is photographed again.
+
+    `trim` colours collar, cuffs and hem; `collar_colour` the collar alone.
+    """
 
     name: str
     title: str
@@ -107,6 +110,7 @@ class GarmentDesign:
     cloth: Cloth
     collar: Collar = Collar.CREW
     trim: Colour | None = None
+    collar_colour: Colour | None = None
     sleeve_cloth: Cloth | None = None
     waist_cloth: Cloth | None = None
     graphic: Graphic | None = None

@@ -22,6 +22,7 @@ def recoloured(design: GarmentDesign, degrees: float) -> GarmentDesign:
         cloth=_turned_cloth(design.cloth, degrees),
         sleeve_cloth=cloth(design.sleeve_cloth),
         waist_cloth=cloth(design.waist_cloth),
+        collar_colour=None if design.collar_colour is None else turned(design.collar_colour, degrees),
         trim=None if design.trim is None else turned(design.trim, degrees),
         graphic=graphic,
     )

@@ -30,11 +30,15 @@ class Capacity:
         """Requests admitted and not finished."""
         return self._inside
 
+    def refuse_if_full(self) -> None:
+        """Ask before reading a body that could not be worked on anyway. Raises Overloaded."""
+        if self._inside >= self._most:
+            raise Overloaded(max(1, round(self._usual_s * self._inside / self._workers)))
+
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:
         """Hold a place for one request. Raises Overloaded at once where none is free."""
-        if self._inside >= self._most:
-            raise Overloaded(max(1, round(self._usual_s * self._inside / self._workers)))
+        self.refuse_if_full()
         self._inside += 1
         started = time.monotonic()
         try:

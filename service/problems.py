@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from index.errors import CatalogueError
 from models.errors import ImageError
@@ -31,6 +32,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, _answer_known)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_framework)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
     app.add_exception_handler(Exception, _answer_unknown)
 
 
@@ -89,6 +91,11 @@ async def _answer_framework(_request: Request, error: Exception) -> JSONResponse
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, HTTPStatus(error.status_code).name.lower())
     return problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+async def _answer_nobody(_request: Request, _error: Exception) -> JSONResponse:
+    """The caller hung up while sending: nobody reads this, and it is no failure of ours."""
+    return problem(400, "malformed_request", "the body ended before it was complete")
 
 
 async def _answer_unknown(_request: Request, error: Exception) -> JSONResponse:

@@ -4,9 +4,10 @@ A region *agrees* where its cosine and its colour relative to the garment's pass
 do not, or where one garment has none (`absent`) and the other shows one. Out of frame and occluded count as nothing.
 
 *image copy*: the same photo, nothing altered. *design copy*: nothing altered. *partial copy*: one or two altered, and
-at least two agreeing regions that carry half of the weight that counts; or the same photo with something altered.
-Bottoms, and fewer than three compared regions, are at most *similar*; so are copies without the probability that the
-policy asks for, unless the very photo was reused.
+at least two agreeing regions that carry half of the weight that counts; of a reused photo too, which is then marked as
+the same photo. (Shops put many prints on one picture of a blank: the picture alone accuses nobody.) Bottoms, and fewer
+than three compared regions, are at most *similar*; so are copies without the probability that the policy asks for,
+unless the very photo was reused.
 
 Who came first: where both listings say when they were published and the photo checked is the earlier one, it cannot be
 the copy. Its verdict is then at most *similar*, `first` is "query", and `kind` still says what the resemblance is.
@@ -166,8 +167,6 @@ def kind_of(regions: tuple[RegionFinding, ...], same_photo: bool, policy: Policy
         if not agreeing:
             return Verdict.CLEAR
         return Verdict.IMAGE_COPY if same_photo else Verdict.DESIGN_COPY
-    if same_photo:
-        return Verdict.PARTIAL_COPY
     counted = sum(finding.weight for finding in altered + agreeing)
     agreed = sum(finding.weight for finding in agreeing)
     partial = (

@@ -1,4 +1,7 @@
-"""The whole service with the fake describer on a port: `python -m tests.fake_service [port]`; for work on the page."""
+"""The whole service with the fake describer in a process of its own: `python -m tests.fake_service PORT [DATA_DIR]`.
+
+Without a data dir it shows the demo catalogue from a temporary one: for work on the page.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,12 @@ from tests.fakes import FakeDescriber
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-        settings = read_settings(data_dir=Path(folder), port=port, demo=True)
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
+    with tempfile.TemporaryDirectory() as temporary:
+        given = sys.argv[2] if len(sys.argv) > 2 else None
+        settings = read_settings(data_dir=Path(given or temporary), port=port, demo=given is None)
         app = create_app(settings, functools.partial(assemble, make_describer=lambda _: FakeDescriber()))
-        uvicorn.run(app, host=settings.host, port=settings.port)
+        uvicorn.run(app, host=settings.host, port=settings.port, log_config=None)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class StatsOut(BaseModel):
 async def add_photo(request: Request, response: Response) -> AddedOut:
     """Register a photo of an item. Durable and found by the next check once this answers 201."""
     service = service_of(request)
+    service.capacity.refuse_if_full()
     submission = await read_submission(request, ("image",), service.settings.images.max_bytes)
     added = await service.registrar.add(submission.photos["image"], submission.fields(AddFields))
     response.status_code = 201 if added.created else 200

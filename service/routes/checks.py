@@ -26,6 +26,7 @@ async def check_plagiarism(request: Request) -> CheckOut:
     `category` says what the largest garment of that group (or of all) is, whatever the detector calls it.
     """
     service = service_of(request)
+    service.capacity.refuse_if_full()
     submission = await read_submission(request, ("image",), service.settings.images.max_bytes)
     return await service.checker.check(submission.photos["image"], submission.fields(CheckFields))
 
@@ -52,6 +53,7 @@ async def erase_check(request: Request, check_id: str) -> Response:
 async def compare(request: Request) -> CompareOut:
     """Is photo a a copy of photo b? Nothing is registered."""
     service = service_of(request)
+    service.capacity.refuse_if_full()
     submission = await read_submission(request, ("image_a", "image_b"), service.settings.images.max_bytes)
     photos = submission.photos
     return await service.comparer.compare(photos["image_a"], photos["image_b"], submission.fields(CompareFields))
@@ -65,5 +67,6 @@ async def compare(request: Request) -> CompareOut:
 async def search(request: Request) -> SearchOut:
     """Which registered items show the same garment? Equal weights, no verdict."""
     service = service_of(request)
+    service.capacity.refuse_if_full()
     submission = await read_submission(request, ("image",), service.settings.images.max_bytes)
     return await service.comparer.search(submission.photos["image"], submission.fields(SearchFields))

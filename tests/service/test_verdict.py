@@ -164,6 +164,14 @@ def test_a_reused_photo_with_an_altered_region_is_a_partial_copy() -> None:
     assert (match.verdict, match.same_photo) == (Verdict.PARTIAL_COPY, True)
 
 
+def test_another_print_on_the_picture_of_a_blank_is_no_copy() -> None:
+    """Torso altered, only collar and sleeves agree: shops show many designs on one picture."""
+    ours = garment()
+    torso = RegionWeights(np.array([0.15, 0.35, 0.2, 0.15, 0.15]))
+    match = found([AGREES, DIFFERS, DIFFERS, AGREES, AGREES], ours, same_photo_as(ours), weights=torso)
+    assert (match.verdict, match.same_photo) == (Verdict.SIMILAR, True)
+
+
 def test_a_copy_needs_the_probability_of_the_policy() -> None:
     """Look-alikes agree here and there."""
     assert found([AGREES] * 5, score=0.51).verdict is Verdict.DESIGN_COPY

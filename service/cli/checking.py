@@ -65,11 +65,14 @@ def describe_answer(answer: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def _garment_table(garment: Mapping[str, Any]) -> Table:
     title = f"{_words(garment['category'])}, found with {garment['confidence']:.0%} confidence"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("item", "verdict", "probability", "score"):
-        table.add_column(heading, justify="right" if heading in ("probability", "score") else "left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    # In 80 columns ids break over lines; nothing is cut off.
+    table.add_column("item", overflow="fold")
+    table.add_column("verdict", min_width=7)
+    table.add_column("prob.", justify="right", min_width=5)
+    table.add_column("score", justify="right", min_width=6)
     for region in REGIONS:
-        table.add_column(_words(region.value), justify="right")
+        table.add_column(_words(region.value), justify="right", min_width=7)
     for match in garment["matches"]:
         table.add_row(
             Text(str(match["item_id"]) + _badges(match)),

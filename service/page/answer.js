@@ -130,8 +130,15 @@ function meta(match) {
 
 export function showRecord(answer) {
   const copy = element("button", { type: "button", class: "plain", text: "Copy check id", onclick: async (event) => {
-    await navigator.clipboard?.writeText(answer.check_id).catch(() => {});
-    event.target.textContent = "Copied";
+    const button = event.target;
+    try {
+      await navigator.clipboard.writeText(answer.check_id);
+      button.textContent = "Copied";
+    } catch {
+      // No clipboard without HTTPS, or no permission: the id is selected, ready for the keys.
+      getSelection().selectAllChildren(byId("check-id"));
+      button.textContent = "Selected: press Ctrl+C";
+    }
   } });
   const times = Object.entries(answer.timings_ms ?? {}).map(([stage, time]) => [stage, `${Math.round(time)} ms`]);
   const versions = Object.entries(answer.versions ?? {}).map(([name, value]) => [name, String(value)]);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,6 +164,8 @@ def test_warnings_versions_times_and_check_id_are_shown(page: Page) -> None:
     expect(page.locator("#check-id")).to_have_text("chk_01JDRAWN")
     expect(page.locator(".record")).to_contain_text("detect61 ms")
     expect(page.locator(".record")).to_contain_text("policyp1")
+    page.get_by_role("button", name="Copy check id").click()
+    expect(page.locator(".record button")).to_have_text(re.compile("Copied|Selected"))
 
 
 def test_it_is_said_which_came_first(page: Page) -> None:

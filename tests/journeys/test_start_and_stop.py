@@ -205,6 +205,20 @@ def test_the_main_job_goes_over_a_real_socket(tmp_path: Path) -> None:
         assert client.post("/check-plagiarism", files=files).status_code == 200
 
 
+def test_a_caller_who_hangs_up_while_sending_is_no_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is logged as ours, and the next caller is answered."""
+    with on_a_socket(settings_for(tmp_path)) as address:
+        host, port = address.removeprefix("http://").split(":")
+        for _ in range(3):
+            with socket.create_connection((host, int(port))) as caller:
+                caller.sendall(
+                    b"POST /check-plagiarism HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n"
+                    b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\nContent-Disposition: form"
+                )
+        assert httpx.post(f"{address}/check-plagiarism", files={"image": photo(1)}).status_code == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_the_service_starts_without_torch() -> None:
     """Torch lives behind one wall; a serving process never sees it."""
     program = "import sys; import service.app, service.bootstrap; assert 'torch' not in sys.modules; print('torchless')"

@@ -55,7 +55,8 @@ def measure(trial: Trial, describe: Describe) -> dict[str, float]:
     both_QGR = (np.abs(queries).sum(2) > 0)[:, None] & (np.abs(gallery).sum(2) > 0)[None]
     score_QG = (cosines_QGR * both_QGR).sum(2) / np.maximum(both_QGR.sum(2), 1)
     right_QG = trial.query_numbers[:, None] == trial.gallery_numbers
-    ranks = (score_QG > score_QG[right_QG][:, None]).sum(axis=1)
+    # A tie is a miss: an embedder that says the same of everything has found nothing.
+    ranks = (score_QG >= score_QG[right_QG][:, None]).sum(axis=1) - 1
     figures = {
         "items": float(len(trial.gallery)),
         "queries": float(len(trial.queries)),

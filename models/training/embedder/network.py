@@ -42,7 +42,7 @@ class LandmarkAttention(nn.Module):
         super().__init__()
         self.landmarks = nn.Conv2d(LANDMARK_CHANNELS, landmark_width, 1)
         self.mix = nn.Conv2d(width + landmark_width, hidden, 3, padding=1)
-        self.gate = nn.Conv2d(hidden, width, 3, padding=1)
+        self.gate = nn.Conv2d(hidden, width, 1)
 
     def forward(self, features_BCHW: Tensor, maps_BKHW: Tensor) -> Tensor:
         marks = functional.relu(self.landmarks(maps_BKHW))

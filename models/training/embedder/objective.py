@@ -2,8 +2,10 @@
 
 PS-Net sums max(D(I, I⁺) − D(I, I⁻) + m, 0) over regions. Here the negatives of a pair are weighted by how hard they
 are (a soft maximum of the hinges), so that every anchor learns from its hardest strangers without being led by noise.
-A copy's altered region is a negative of the original's same region and of nothing else; its other regions stay
-positives. A second term asks for cosines on an absolute scale, since one threshold a region serves all garments.
+A copy's altered region is no positive of the original's; its other regions are. Two more terms: cosines on an
+absolute scale, since one threshold a region serves all garments (altered below, agreeing above); and the score over
+all regions, by which a copy with altered regions must still find its garment. The first must not overdo it: an altered
+region far below what strangers reach would drag the copy's score under theirs.
 Shape suffixes: N views, K remembered views, R = 5 regions, D dimensions.
 """
 
@@ -26,10 +28,12 @@ class Margins:
 
     margin: float = 0.1
     temperature: float = 0.07
-    agree_above: float = 0.8
-    alter_below: float = 0.35
+    agree_above: float = 0.85
+    alter_below: float = 0.6
     absolute_share: float = 0.5
-    garment_share: float = 0.7
+    garment_margin: float = 0.03
+    garment_temperature: float = 0.03
+    garment_share: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,19 +98,18 @@ class RegionTriplets:
         touched_RNN = views.altered.T[:, :, None] | altered_R1N
         positive_RNN = same_NN & ~touched_RNN & both_RNM[..., :count]
         altered_RNN = same_NN & touched_RNN & both_RNM[..., :count]
-        negative_RNM = stranger_NM & both_RNM
-        negative_RNM[..., :count] |= altered_RNN
-        triplet = self._triplets(cosines_RNM, positive_RNN, negative_RNM)
+        limits = self._margins
+        triplet = soft_triplets(cosines_RNM, positive_RNN, stranger_NM & both_RNM, limits.margin, limits.temperature)
         within_RNN = cosines_RNM[..., :count]
-        absolute = _mean(functional.relu(self._margins.agree_above - within_RNN), positive_RNN)
-        absolute = absolute + _mean(functional.relu(within_RNN - self._margins.alter_below), altered_RNN)
+        absolute = _mean(functional.relu(limits.agree_above - within_RNN), positive_RNN)
+        absolute = absolute + _mean(functional.relu(within_RNN - limits.alter_below), altered_RNN)
         compared_NM = both_RNM.sum(dim=0).clamp(min=1)
         score_NM = (cosines_RNM * both_RNM).sum(dim=0) / compared_NM
-        garment = self._triplets(score_NM[None], same_NN[None], stranger_NM[None])
+        garment = soft_triplets(score_NM, same_NN, stranger_NM, limits.garment_margin, limits.garment_temperature)
         return {
             "triplet": triplet,
-            "absolute": self._margins.absolute_share * absolute,
-            "garment": self._margins.garment_share * garment,
+            "absolute": limits.absolute_share * absolute,
+            "garment": limits.garment_share * garment,
         }
 
     def _with_memory(self, rows_NRD: Tensor, views: Views) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,13 +120,16 @@ class RegionTriplets:
             designs = torch.cat([designs, self._memory.designs])
         return rows, visible, views.designs[:, None] != designs
 
-    def _triplets(self, cosines_XNM: Tensor, positive_XNN: Tensor, negative_XNM: Tensor) -> Tensor:
-        """Mean over positive pairs of the soft maximum, over negatives, of cos⁻ − cos⁺ + m, bounded below by 0."""
-        heat = self._margins.temperature
-        hardness = (cosines_XNM / heat).masked_fill(~negative_XNM, float("-inf"))
-        hardest_XN1 = torch.logsumexp(torch.cat([hardness, torch.full_like(hardness[..., :1], -1e4)], -1), -1, True)
-        positive = cosines_XNM[..., : positive_XNN.shape[-1]] / heat
-        return heat * _mean(functional.softplus(hardest_XN1 - positive + self._margins.margin / heat), positive_XNN)
+
+def soft_triplets(
+    cosines_XNM: Tensor, positive_XNN: Tensor, negative_XNM: Tensor, margin: float, temperature: float
+) -> Tensor:
+    """Mean over positive pairs of the soft maximum, over negatives, of cos⁻ − cos⁺ + margin, bounded below by 0."""
+    hardness = (cosines_XNM / temperature).masked_fill(~negative_XNM, float("-inf"))
+    none = torch.full_like(hardness[..., :1], -1e4)  # an anchor without negatives asks for nothing
+    hardest_XN1 = torch.logsumexp(torch.cat([hardness, none], dim=-1), dim=-1, keepdim=True)
+    positive = cosines_XNM[..., : positive_XNN.shape[-1]] / temperature
+    return temperature * _mean(functional.softplus(hardest_XN1 - positive + margin / temperature), positive_XNN)
 
 
 def _mean(values: Tensor, chosen: Tensor) -> Tensor:

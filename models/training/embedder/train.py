@@ -24,10 +24,10 @@ class EmbedderRecipe:
     design: EmbedderDesign = field(default_factory=EmbedderDesign)
     plan: RenderPlan = field(default_factory=RenderPlan)
     margins: Margins = field(default_factory=Margins)
-    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=16, learning_rate=8e-4, trunk_share=0.3))
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=12, learning_rate=4e-4, trunk_share=0.25))
     memory: int = 768
     workers: int = 1
-    measure_every: int = 4
+    measure_every: int = 3
     distractors: int = 350
 
 

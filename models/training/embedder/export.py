@@ -1,0 +1,118 @@
+"""Checkpoint → `embedder.onnx` and its manifest, measured through the serving file before it is let go."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from models.manifest import Manifest, TrainingRecord, file_sha256, write_manifest
+from models.preprocessing import normalise
+from models.runtime.embedder import INPUTS, MAP_SIDE
+from models.runtime.session import ModelSession, OnnxSession
+from models.taxonomy import LANDMARK_CHANNELS, REGION_COUNT, taxonomy_hash
+from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
+from models.training.checkpoint import Progress, load_checkpoint
+from models.training.embedder.dataset import Studio, View
+from models.training.embedder.evaluate import Describe, Floats, measure, prepare_trial
+from models.training.embedder.network import PsNet
+from models.training.embedder.shelf import GarmentShelf
+from models.training.embedder.train import EmbedderRecipe, build_network
+from models.training.export import OPSET, store_half
+from models.types import CROP_SIZE
+
+VERSION = "1"
+DATA = "clothing-dataset, training fold: photos re-photographed and partly altered; no store and no validation photo"
+
+
+def export_embedder(
+    checkpoint: Path, out: Path, recipe: EmbedderRecipe, shelf: GarmentShelf, *, distractors: int | None = None
+) -> Manifest:
+    """Write `embedder.onnx` and `embedder.json` to `out`; quality is measured on the calibration fold with the file.
+
+    `distractors` limits how many training garments fill the gallery; all of them where it is None.
+    """
+    network = build_network(recipe.design, pretrained=False)
+    progress = load_checkpoint(checkpoint, network)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "embedder.onnx"
+    write_graph(network, path)
+    studio = Studio(shelf, recipe.plan, recipe.schedule.seed)
+    trial = prepare_trial(shelf, studio, distractors=distractors)
+    manifest = _describe(path, recipe, progress, measure(trial, describe_with_session(OnnxSession(path, threads=1))))
+    write_manifest(manifest, path.with_suffix(".json"))
+    return manifest
+
+
+def write_graph(network: PsNet, path: Path) -> None:
+    """The network as ONNX with any batch size and weights in half precision."""
+    network.eval()
+    batch = {0: torch.export.Dim.DYNAMIC}
+    crops = torch.zeros(2, 3, CROP_SIZE, CROP_SIZE)
+    maps = torch.zeros(2, LANDMARK_CHANNELS, MAP_SIDE, MAP_SIDE)
+    boxes = torch.tensor([20.0, 20.0, 80.0, 90.0]).repeat(2, REGION_COUNT, 1)
+    program = torch.onnx.export(
+        network,
+        (crops, maps, boxes),
+        dynamo=True,
+        input_names=list(INPUTS),
+        output_names=["vectors"],
+        opset_version=OPSET,
+        dynamic_shapes=(batch, batch, batch),
+        verbose=False,
+    )
+    assert program is not None
+    model = store_half(program.model_proto)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def describe_with_session(session: ModelSession, batch_size: int = 16) -> Describe:
+    """Describe views with the exported file, as serving does."""
+
+    def describe(views: Sequence[View]) -> Floats:
+        rows = []
+        for start in range(0, len(views), batch_size):
+            part = views[start : start + batch_size]
+            fed = {
+                "crops": normalise(np.stack([view.crop for view in part]), IMAGENET_MEAN, IMAGENET_STD),
+                "landmark_maps": np.stack([view.maps for view in part]),
+                "boxes": np.stack([view.boxes for view in part]),
+            }
+            rows.append(session.run(fed)[0])
+        return np.concatenate(rows)
+
+    return describe
+
+
+def _describe(path: Path, recipe: EmbedderRecipe, progress: Progress, quality: Mapping[str, float]) -> Manifest:
+    design = recipe.design
+    return Manifest(
+        name="embedder",
+        version=VERSION,
+        file=path.name,
+        sha256=file_sha256(path),
+        taxonomy=taxonomy_hash(),
+        inputs={
+            "crops": ["batch", 3, CROP_SIZE, CROP_SIZE],
+            "landmark_maps": ["batch", LANDMARK_CHANNELS, MAP_SIDE, MAP_SIDE],
+            "boxes": ["batch", REGION_COUNT, 4],
+        },
+        outputs=["vectors"],
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        training=TrainingRecord(
+            recipe=dataclasses.asdict(recipe),
+            data=DATA,
+            seed=recipe.schedule.seed,
+            wall_time_s=progress.wall_time_s,
+            started_from=f"{design.trunk}, ImageNet weights",
+        ),
+        quality={f"calibration_{name}": round(value, 4) for name, value in quality.items()},
+        untrained=["bottoms: no region edits are learnt"],
+        extra={"dimension": design.dimension},
+    )

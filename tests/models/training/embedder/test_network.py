@@ -1,0 +1,74 @@
+"""PsNet: unit vectors for regions that are there, attention that can be switched off, a graph that serves alike."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.taxonomy import RegionName
+from models.training.embedder.network import EmbedderDesign, LandmarkAttention, PsNet
+from models.training.embedder.train import build_network
+
+SMALL = EmbedderDesign(width=16, dimension=12)
+
+
+def fed(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Noise with five boxes; the last garment has no left sleeve."""
+    torch.manual_seed(seed)
+    boxes = torch.tensor(
+        [[80, 20, 140, 60], [60, 60, 160, 120], [60, 120, 160, 200], [10, 50, 60, 110], [150, 50, 210, 110.0]]
+    )
+    boxes = boxes.repeat(count, 1, 1)
+    boxes[-1, RegionName.LEFT_SLEEVE.row] = 0
+    return torch.randn(count, 3, 224, 224), torch.rand(count, 81, 28, 28), boxes
+
+
+@pytest.fixture
+def network() -> PsNet:
+    torch.manual_seed(1)
+    return build_network(SMALL, pretrained=False).eval()
+
+
+def test_each_region_has_a_unit_vector_and_a_missing_one_zeros(network: PsNet) -> None:
+    """As `RegionEmbeddings` demands."""
+    with torch.inference_mode():
+        lengths = network(*fed(2)).norm(dim=2)
+    assert lengths[0] == pytest.approx(np.ones(5), abs=1e-4)
+    assert lengths[1, RegionName.LEFT_SLEEVE.row] == 0
+
+
+def test_a_garments_vectors_do_not_depend_on_its_batch(network: PsNet) -> None:
+    """The same garment alone and among others."""
+    crops, maps, boxes = fed(3)
+    with torch.inference_mode():
+        together, alone = network(crops, maps, boxes)[:1], network(crops[:1], maps[:1], boxes[:1])
+    assert torch.allclose(together, alone, atol=1e-4)
+
+
+def test_attention_keeps_features_within_a_half_and_one_and_a_half() -> None:
+    """F' = F∘(½ + A) with A in 0..1."""
+    torch.manual_seed(2)
+    features, maps = torch.rand(1, 16, 28, 28) + 0.1, torch.rand(1, 81, 28, 28) * 50
+    ratio = (LandmarkAttention(16)(features, maps) / features).detach()
+    assert 0.5 <= float(ratio.min()) < float(ratio.max()) <= 1.5
+
+
+def test_landmark_maps_matter_only_with_attention(network: PsNet) -> None:
+    """The ablation's switch: without attention, other landmarks change nothing."""
+    crops, maps, boxes = fed(1)
+    torch.manual_seed(1)
+    blind = build_network(EmbedderDesign(width=16, dimension=12, attention=False), pretrained=False).eval()
+    with torch.inference_mode():
+        assert torch.equal(blind(crops, maps, boxes), blind(crops, maps * 0, boxes))
+        assert not torch.equal(network(crops, maps, boxes), network(crops, maps * 0, boxes))
+
+
+def test_what_lies_in_a_box_moves_its_own_region_most(network: PsNet) -> None:
+    """RoIAlign looks where the landmarks say."""
+    crops, maps, boxes = fed(2)
+    boxes = boxes[:1]
+    crops = crops[:1]
+    painted = crops.clone()
+    painted[:, :, 125:195, 65:155] = 2.0
+    with torch.inference_mode():
+        cosines = (network(crops, maps[:1], boxes) * network(painted, maps[:1], boxes)).sum(dim=2)[0]
+    assert int(cosines.argmin()) == RegionName.WAIST.row

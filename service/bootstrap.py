@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import structlog
 
@@ -59,14 +60,19 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     rules = load_rules(settings)
     describer = make_describer(settings)
     canary = warm_up(describer, settings.images.limits())
-    registry = open_registry(settings, describer.models_version)
-    registry.start()
-    redis, store = _open_store(settings, metrics)
+    # Whatever was opened before something failed is closed again: a start may be tried anew in the same process.
+    with ExitStack() as opened:
+        registry = open_registry(settings, describer.models_version)
+        opened.callback(registry.close)
+        registry.start()
+        checks = ChecksStore(f"sqlite:///{settings.data_dir.resolve() / 'checks.sqlite'}", settings.checks.keep_days)
+        opened.callback(checks.close)
+        redis, store = _open_store(settings, metrics)
+        opened.pop_all()
     capacity = Capacity(settings.capacity.workers, settings.capacity.queue)
     seen = SeenCache(store, describer.models_version, settings.cache.seen_ttl_s, metrics)
     reader = PhotoReader(describer, seen, capacity, settings.images.limits(), settings.images.max_bytes)
     verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
-    checks = ChecksStore(f"sqlite:///{settings.data_dir.resolve() / 'checks.sqlite'}", settings.checks.keep_days)
     metrics.watch(registry, capacity)
     log.info("assembled", models=describer.models_version, sequence=registry.sequence, policy=rules.policy.version)
     return Selvedge(

@@ -23,6 +23,7 @@ from models.taxonomy import Category
 from models.types import DescribedPhoto, Image
 from service.app import create_app
 from service.bootstrap import assemble
+from service.errors import ChecksUnavailable
 from service.observability import Metrics
 from service.selvedge import Selvedge
 from service.settings import Settings
@@ -75,6 +76,16 @@ async def test_a_model_that_cannot_be_trusted_keeps_the_service_unready(tmp_path
             assert (answer.status_code, "detector.onnx" in answer.json()["reason"]) == (503, True)
             assert (await client.get("/livez")).status_code == 200
             assert (await check(client, photo(1))).json()["code"] == "not_ready"
+
+
+async def test_a_spoilt_store_of_checks_keeps_the_service_unready_and_leaves_nothing_open(tmp_path: Path) -> None:
+    """The record opened before it is closed again: the next start finds no lock."""
+    (tmp_path / "checks.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(ChecksUnavailable):
+        assemble(settings_for(tmp_path), Metrics(), lambda _: FakeDescriber())
+    (tmp_path / "checks.sqlite").unlink()
+    async with served(settings_for(tmp_path)) as client:
+        assert (await check(client, photo(1))).status_code == 200
 
 
 async def test_readiness_runs_a_canary(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
@@ -62,6 +64,7 @@ class DetectorPictures(Dataset[tuple[Pixels, list[tuple[Box, int]]]]):
             source: [scene for scene in scenes if scene.source == source]
             for source in ("garment", "street", "store", "nothing")
         }
+        self._weights = {source: _balance(found) for source, found in self._by_source.items()}
         self._diet = diet
         self._side = side
         self._key = (seed, epoch)
@@ -87,8 +90,17 @@ class DetectorPictures(Dataset[tuple[Pixels, list[tuple[Box, int]]]]):
         return pixels, _targets(shown)
 
     def _draw(self, rng: np.random.Generator, source: str) -> Scene:
-        scenes = self._by_source[source] or self._by_source["garment"]
-        return scenes[int(rng.integers(len(scenes)))]
+        source = source if self._by_source[source] else "garment"
+        scenes = self._by_source[source]
+        return scenes[int(rng.choice(len(scenes), p=self._weights[source]))]
+
+
+def _balance(scenes: Sequence[Scene]) -> npt.NDArray[np.float64]:
+    """Chances of being drawn (len(scenes),): a kind of garment half as frequent comes up 0.7 times as often."""
+    kinds = [frozenset(c.group for g in scene.garments for c in g.admissible) for scene in scenes]
+    counts = Counter(kinds)
+    weights = np.array([counts[kind] ** -0.5 for kind in kinds])
+    return weights / weights.sum()
 
 
 def collate(drawn: list[tuple[Pixels, list[tuple[Box, int]]]]) -> tuple[torch.Tensor, Targets]:
@@ -110,8 +122,8 @@ def frame_scene(scene: Scene, side: int, rng: np.random.Generator) -> tuple[Pixe
     # A few photos lie on their side.
     quarter = 0 if scene.upright or rng.random() > 0.04 else int(rng.integers(1, 4))
     turned_width, turned_height = (height, width) if quarter % 2 else (width, height)
-    zoom = np.exp(rng.uniform(np.log(0.8), np.log(1.3)))
-    stretch = np.exp(rng.uniform(-0.12, 0.12))
+    zoom = np.exp(rng.uniform(np.log(0.86), np.log(1.3)))
+    stretch = np.exp(rng.uniform(-0.06, 0.06))
     seen_width, seen_height = turned_width * zoom * stretch, turned_height * zoom / stretch
     scale = side / max(seen_width, seen_height)
     frame = Box(0, 0, max(1, round(seen_width * scale)), max(1, round(seen_height * scale)))

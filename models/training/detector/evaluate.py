@@ -114,7 +114,7 @@ def measure(looked: Sequence[Looked], least_confidence: float) -> DetectorFigure
 
 def choose_least_confidence(looked: Sequence[Looked]) -> float:
     """The threshold with the most recall, half a point given away for each false box a photo; of equals the highest."""
-    tried = np.arange(5, 96) / 100
+    tried = np.arange(5, 100) / 100
 
     def worth(threshold: float) -> float:
         figures = measure(looked, threshold)

@@ -14,7 +14,7 @@ from models.runtime.detector import DetectorSettings, GarmentDetector
 from models.runtime.session import OnnxSession
 from models.taxonomy import taxonomy_hash
 from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
-from models.training.checkpoint import Progress, load_checkpoint
+from models.training.checkpoint import load_checkpoint
 from models.training.data.readers import Fold, GarmentPhoto, read_garments
 from models.training.detector.evaluate import choose_least_confidence, empty_photos, judged_photos, look, measure
 from models.training.detector.network import GarmentFasterRCNN
@@ -40,10 +40,13 @@ class ServingGraph(nn.Module):
         return self.network.infer(picture)
 
 
-def export_detector(checkpoint: Path, out: Path, root: Path, recipe: DetectorRecipe) -> Manifest:
+def export_detector(
+    checkpoint: Path, out: Path, root: Path, recipe: DetectorRecipe, *, warm: str = "", warm_wall_time_s: float = 0.0
+) -> Manifest:
     """Export the newest epoch in `checkpoint` to `out`; threshold from the calibration fold, figures from validation.
 
-    Both are found by running the exported file through the serving class. Returns the manifest written beside it.
+    Both are found by running the exported file through the serving class. `warm` tells of the run that the weights
+    started from, if not ImageNet's. Returns the manifest written beside the model.
     """
     network = GarmentFasterRCNN(recipe.architecture, pretrained=False)
     progress = load_checkpoint(checkpoint, network)
@@ -52,7 +55,8 @@ def export_detector(checkpoint: Path, out: Path, root: Path, recipe: DetectorRec
     path = out / "detector.onnx"
     export_onnx(ServingGraph(network), {"picture": torch.zeros(1, 3, side, side)}, ["scores", "boxes"], path)
     garments = read_garments(root)
-    manifest = _describe(path, side, recipe, progress, garments)
+    wall_time_s = progress.wall_time_s + warm_wall_time_s
+    manifest = _describe(path, recipe, wall_time_s, warm, untrained_labels(garments))
     detector = GarmentDetector(OnnxSession(path), manifest)
     calibration = look(detector, judged_photos(garments, Fold.CALIBRATION) + empty_photos(garments, Fold.CALIBRATION))
     least = choose_least_confidence(calibration)
@@ -62,9 +66,8 @@ def export_detector(checkpoint: Path, out: Path, root: Path, recipe: DetectorRec
     return manifest
 
 
-def _describe(
-    path: Path, side: int, recipe: DetectorRecipe, progress: Progress, garments: list[GarmentPhoto]
-) -> Manifest:
+def _describe(path: Path, recipe: DetectorRecipe, wall_time_s: float, warm: str, untrained: list[str]) -> Manifest:
+    side = recipe.architecture.side
     settings = DetectorSettings(
         side=side, least_confidence=SEARCHED_FROM, most_overlap=MOST_OVERLAP, most_garments=MOST_GARMENTS
     )
@@ -83,11 +86,11 @@ def _describe(
             recipe=plain,
             data="clothing-dataset training fold, co-parsing training streets, all store photos; collages of them",
             seed=recipe.schedule.seed,
-            wall_time_s=progress.wall_time_s,
-            started_from=f"{recipe.architecture.trunk}, ImageNet weights",
+            wall_time_s=wall_time_s,
+            started_from=warm or f"{recipe.architecture.trunk}, ImageNet weights",
         ),
         quality={},
-        untrained=untrained_labels(garments),
+        untrained=untrained,
         extra=settings.model_dump(),
     )
 

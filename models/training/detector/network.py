@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead, concat_box_prediction_layers
@@ -31,6 +31,8 @@ ANCHOR_SIZES = ((64, 112), (176, 272))
 ANCHOR_RATIOS = (0.7, 1.2, 2.2)
 """Height over width: wide tops, square tops, dresses and trousers."""
 POOLED = 7
+PASSES = 2
+"""Looks of the box head at each proposal."""
 CLASSES = len(Category) + 1
 
 
@@ -61,16 +63,56 @@ class BoxPredictor(nn.Module):
         return self.category(features_PC), self.box(features_PC)
 
 
+class GarmentHead(nn.Module):
+    """Two layers over a proposal's pooled features; the second also sees the proposal's size and proportions.
+
+    RoIAlign stretches every proposal to a square, and a dress differs from a long top by its proportions.
+    """
+
+    def __init__(self, pooled_width: int, width: int) -> None:
+        super().__init__()
+        self.fc6 = nn.Linear(pooled_width, width)
+        self.fc7 = nn.Linear(width, width)
+        self.shape = nn.Linear(3, width)
+        nn.init.zeros_(self.shape.weight)
+        nn.init.zeros_(self.shape.bias)
+
+    def forward(self, pooled_PCHW: Tensor, proposals_P4: Tensor, side: int) -> Tensor:
+        width, height = (proposals_P4[:, 2:] - proposals_P4[:, :2]).clamp(min=1.0).div(side).log().unbind(dim=1)
+        shape_P3 = torch.stack([width, height, height - width], dim=1)
+        hidden = functional.relu(self.fc6(pooled_PCHW.flatten(1)))
+        features: Tensor = functional.relu(self.fc7(hidden) + self.shape(shape_P3))
+        return features
+
+
 class GarmentHeads(RoIHeads):
-    """torchvision's matching and sampling of proposals, with losses for sets of categories and one box a proposal."""
+    """torchvision's matching and sampling of proposals, with losses for sets of categories and one box a proposal.
+
+    A proposal passes the head twice, the second time with its corrected box: the first look at a proposal that cuts a
+    sleeve off cannot see where the sleeve ends (an iterated box head; Cai & Vasconcelos, "Cascade R-CNN", 2018).
+    """
+
+    def look(self, level_BCHW: Tensor, proposals: list[Tensor], side: int) -> tuple[Tensor, Tensor]:
+        """Category logits (P, 14) and box corrections (P, 4) of the proposals of all pictures."""
+        pooled = roi_align(level_BCHW, proposals, POOLED, spatial_scale=1 / int(LEVELS[0]), sampling_ratio=2)
+        logits, corrections = self.box_predictor(self.box_head(pooled, torch.cat(proposals), side))
+        return logits, corrections
+
+    def correct(self, corrections_P4: Tensor, proposals_P4: Tensor, side: int) -> Tensor:
+        return clip_boxes_to_image(self.box_coder.decode_single(corrections_P4, proposals_P4), (side, side))
 
     def losses(
         self, pyramid: dict[str, Tensor], proposals: list[Tensor], side: int, targets: Targets
     ) -> dict[str, Tensor]:
-        picked, _, labels, corrections = self.select_training_samples(proposals, targets)
-        pooled = self.box_roi_pool(pyramid, picked, [(side, side)] * len(picked))
-        logits, boxes = self.box_predictor(self.box_head(pooled))
-        return head_losses(logits, boxes, torch.cat(labels), torch.cat(corrections))
+        total: dict[str, Tensor] = {}
+        for _ in range(PASSES):
+            picked, _, labels, wanted = self.select_training_samples(proposals, targets)
+            logits, corrections = self.look(pyramid[LEVELS[0]], picked, side)
+            for name, loss in head_losses(logits, corrections, torch.cat(labels), torch.cat(wanted)).items():
+                total[name] = total.get(name, 0.0) + loss / PASSES
+            corrected = self.correct(corrections.detach(), torch.cat(picked), side)
+            proposals = list(corrected.split([len(boxes) for boxes in picked]))
+        return total
 
 
 class GarmentFasterRCNN(nn.Module):
@@ -105,12 +147,13 @@ class GarmentFasterRCNN(nn.Module):
         """Scores (P, 13) and boxes (P, 4) in input pixels for one picture; every shape is fixed, so that it exports."""
         side = picture_1CHW.shape[-1]
         pyramid = self.features(picture_1CHW)
-        proposals_P4 = self._propose(pyramid, side)
-        level = pyramid[LEVELS[0]]
-        pooled = roi_align(level, [proposals_P4], POOLED, spatial_scale=1 / int(LEVELS[0]), sampling_ratio=2)
-        logits, corrections = self.heads.box_predictor(self.heads.box_head(pooled))
-        boxes_P4 = self.heads.box_coder.decode_single(corrections, proposals_P4)
-        return torch.softmax(logits, dim=1)[:, 1:], clip_boxes_to_image(boxes_P4, (side, side))
+        boxes_P4 = self._propose(pyramid, side)
+        scores_PK = boxes_P4.new_zeros(len(boxes_P4), CLASSES)
+        for _ in range(PASSES):
+            logits, corrections = self.heads.look(pyramid[LEVELS[0]], [boxes_P4], side)
+            scores_PK = scores_PK + torch.softmax(logits, dim=1) / PASSES
+            boxes_P4 = self.heads.correct(corrections, boxes_P4, side)
+        return scores_PK[:, 1:], boxes_P4
 
     def _propose(self, pyramid: dict[str, Tensor], side: int) -> Tensor:
         """The best proposals (P, 4), overlapping ones thinned by a suppression that has fixed shapes."""
@@ -145,7 +188,7 @@ def _build_rpn(architecture: Architecture) -> RegionProposalNetwork:
 def _build_heads(architecture: Architecture) -> GarmentHeads:
     return GarmentHeads(
         MultiScaleRoIAlign(featmap_names=[LEVELS[0]], output_size=POOLED, sampling_ratio=2),
-        TwoMLPHead(architecture.pyramid_width * POOLED**2, architecture.head_width),
+        GarmentHead(architecture.pyramid_width * POOLED**2, architecture.head_width),
         BoxPredictor(architecture.head_width),
         fg_iou_thresh=0.5,
         bg_iou_thresh=0.5,

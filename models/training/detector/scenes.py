@@ -17,7 +17,7 @@ from PIL import Image as PillowImage
 
 from models.preprocessing import ImageLimits, decode
 from models.taxonomy import Category
-from models.training.data.compositing import Pixels
+from models.training.data.compositing import Pixels, mask_box
 from models.training.data.readers import (
     Fold,
     GarmentPhoto,
@@ -40,6 +40,10 @@ LONGEST_SIDE = 400
 """Scenes are kept at this size: a little above the network's input, small enough that all fit in memory."""
 SMALLEST_SHARE = 0.01
 """A street garment that covers less of its photo is no detection target."""
+LEAST_BOX_SHARE = 0.15
+"""Of the photo; masks of garment photos with a smaller box hold a print (looked at on the training fold)."""
+LEAST_SOLID_SHARE = 0.62
+"""Of its convex hull that a sound mask fills (looked at on the training fold)."""
 WHITE = 243
 FEWEST_EXACT = 10
 """With fewer exactly labelled scenes a category counts as untrained."""
@@ -66,9 +70,14 @@ class Scene:
     upright: bool = False
 
 
-def read_scenes(root: Path, progress: Callable[[Iterable[Scene]], Iterable[Scene]] = iter) -> list[Scene]:
-    """Every scene the detector may learn from: training fold, training streets, shops (they judge other models)."""
-    return list(progress(_scenes(root)))
+def read_scenes(
+    root: Path, progress: Callable[[Iterable[Scene]], Iterable[Scene]] = iter, *, every: int = 1
+) -> list[Scene]:
+    """Every scene the detector may learn from: training fold, training streets, shops (they judge other models).
+
+    With `every` above 1 only each n-th photo of each source is read.
+    """
+    return list(progress(_scenes(root, every)))
 
 
 def untrained_labels(garments: Iterable[GarmentPhoto]) -> list[str]:
@@ -78,16 +87,16 @@ def untrained_labels(garments: Iterable[GarmentPhoto]) -> list[str]:
     return [category.value for category in Category if exact.count(category) < FEWEST_EXACT]
 
 
-def _scenes(root: Path) -> Iterator[Scene]:
-    for photo in read_garments(root):
+def _scenes(root: Path, every: int) -> Iterator[Scene]:
+    for photo in read_garments(root)[::every]:
         if photo.fold is Fold.TRAIN and (scene := _garment_scene(photo)) is not None:
             yield scene
     classes = street_classes(root)
-    for street in read_street(root):
+    for street in read_street(root)[::every]:
         if street.fold is Fold.TRAIN:
             yield _street_scene(street, classes)
     hand_placed = _luma_boxes(root)
-    for shop in read_stores(root):
+    for shop in read_stores(root)[::every]:
         if (scene := _store_scene(shop, hand_placed)) is not None:
             yield scene
 
@@ -98,9 +107,20 @@ def _garment_scene(photo: GarmentPhoto) -> Scene | None:
     admissible = garment_admissible(photo)
     if admissible is None or photo.mask_path is None or photo.box is None:
         return None
-    pixels = _load(photo.path)
     mask = _load_labels(photo.mask_path)
+    if not is_sound(mask):
+        return None
+    pixels = _load(photo.path)
     return Scene(pixels, (MarkedGarment(_fit_mask(mask, pixels), admissible),), "garment")
+
+
+def is_sound(mask: Pixels) -> bool:
+    """False for masks that hold a print or scraps and not the garment: too small, or full of holes and notches."""
+    box = mask_box(mask)
+    if box is None or box.area < LEAST_BOX_SHARE * mask.size:
+        return False
+    hull = cv2.convexHull(cv2.findNonZero((mask > 127).astype(np.uint8)))
+    return bool((mask > 127).sum() >= LEAST_SOLID_SHARE * cv2.contourArea(hull))
 
 
 def garment_admissible(photo: GarmentPhoto) -> Admissible | None:

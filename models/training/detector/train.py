@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from rich.progress import track
+from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
 from models.training.checkpoint import Progress
@@ -36,10 +37,17 @@ class DetectorRecipe:
         return self.small_side if epoch < self.small_epochs else self.architecture.side
 
 
-def train_detector(root: Path, folder: Path, recipe: DetectorRecipe) -> tuple[GarmentFasterRCNN, Progress]:
-    """Train on the photos under `root`, a checkpoint an epoch in `folder`; continues what lies there."""
+def train_detector(
+    root: Path, folder: Path, recipe: DetectorRecipe, *, warm: Path | None = None
+) -> tuple[GarmentFasterRCNN, Progress]:
+    """Train on the photos under `root`, a checkpoint an epoch in `folder`; continues what lies there.
+
+    `warm` are the weights of an earlier run (safetensors); parameters it does not know start as new ones do.
+    """
     seed_everything(recipe.schedule.seed)
     network = GarmentFasterRCNN(recipe.architecture).to(memory_format=torch.channels_last)
+    if warm is not None:
+        network.load_state_dict(load_file(warm), strict=False)
     scenes = read_scenes(root, lambda found: track(found, description="reading photos"))
     steps = recipe.diet.pictures // recipe.batch
     progress = fit(

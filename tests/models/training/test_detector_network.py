@@ -101,3 +101,12 @@ def test_the_exported_file_detects_what_the_network_does(network: GarmentFasterR
         assert a.category is b.category
         assert a.confidence == pytest.approx(b.confidence, abs=1e-4)
         assert a.box.as_array() == pytest.approx(b.box.as_array(), abs=0.05)
+
+
+def test_the_box_head_tells_a_long_garment_from_a_short_one(network: GarmentFasterRCNN) -> None:
+    """RoIAlign makes every proposal a square; its proportions reach the head beside it."""
+    head = network.heads.box_head
+    torch.nn.init.normal_(head.shape.weight)
+    same_pixels = torch.ones(2, 16, 7, 7)
+    long, short = head(same_pixels, torch.tensor([[0.0, 0.0, 50.0, 150.0], [0.0, 0.0, 50.0, 60.0]]), 160)
+    assert not torch.allclose(long, short)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,16 @@ from models.taxonomy import taxonomy_hash
 from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
 from models.training.checkpoint import load_checkpoint
 from models.training.data.readers import Fold, GarmentPhoto, read_garments
-from models.training.detector.evaluate import choose_least_confidence, empty_photos, judged_photos, look, measure
+from models.training.detector.evaluate import (
+    best_scores,
+    choose_least_confidence,
+    empty_photos,
+    judged_photos,
+    look,
+    measure,
+)
 from models.training.detector.network import GarmentFasterRCNN
+from models.training.detector.priors import apply_group_offsets, fit_group_offsets
 from models.training.detector.scenes import untrained_labels
 from models.training.detector.train import DetectorRecipe
 from models.training.export import export_onnx
@@ -43,20 +50,29 @@ class ServingGraph(nn.Module):
 def export_detector(
     checkpoint: Path, out: Path, root: Path, recipe: DetectorRecipe, *, warm: str = "", warm_wall_time_s: float = 0.0
 ) -> Manifest:
-    """Export the newest epoch in `checkpoint` to `out`; threshold from the calibration fold, figures from validation.
+    """Export the newest epoch in `checkpoint` to `out`, measured on validation.
 
-    Both are found by running the exported file through the serving class. `warm` tells of the run that the weights
-    started from, if not ImageNet's. Returns the manifest written beside the model.
+    Group offsets and threshold come from the calibration fold; threshold and figures are found by running the exported
+    file through the serving class. `warm` tells of the run that the weights started from, if not ImageNet's. Returns
+    the manifest written beside the model.
     """
     network = GarmentFasterRCNN(recipe.architecture, pretrained=False)
     progress = load_checkpoint(checkpoint, network)
+    garments = read_garments(root)
+    offsets = fit_group_offsets(*best_scores(network, judged_photos(garments, Fold.CALIBRATION)))
+    apply_group_offsets(network, offsets)
     out.mkdir(parents=True, exist_ok=True)
     side = recipe.architecture.side
     path = out / "detector.onnx"
     export_onnx(ServingGraph(network), {"picture": torch.zeros(1, 3, side, side)}, ["scores", "boxes"], path)
-    garments = read_garments(root)
-    wall_time_s = progress.wall_time_s + warm_wall_time_s
-    manifest = _describe(path, recipe, wall_time_s, warm, untrained_labels(garments))
+    record = TrainingRecord(
+        recipe=dataclasses.asdict(recipe) | {"group_offsets": {str(name): round(v, 4) for name, v in offsets.items()}},
+        data="clothing-dataset training fold, co-parsing training streets, all store photos; collages of them",
+        seed=recipe.schedule.seed,
+        wall_time_s=progress.wall_time_s + warm_wall_time_s,
+        started_from=warm or f"{recipe.architecture.trunk}, ImageNet weights",
+    )
+    manifest = _describe(path, side, record, untrained_labels(garments))
     detector = GarmentDetector(OnnxSession(path), manifest)
     calibration = look(detector, judged_photos(garments, Fold.CALIBRATION) + empty_photos(garments, Fold.CALIBRATION))
     least = choose_least_confidence(calibration)
@@ -66,12 +82,10 @@ def export_detector(
     return manifest
 
 
-def _describe(path: Path, recipe: DetectorRecipe, wall_time_s: float, warm: str, untrained: list[str]) -> Manifest:
-    side = recipe.architecture.side
+def _describe(path: Path, side: int, record: TrainingRecord, untrained: list[str]) -> Manifest:
     settings = DetectorSettings(
         side=side, least_confidence=SEARCHED_FROM, most_overlap=MOST_OVERLAP, most_garments=MOST_GARMENTS
     )
-    plain: dict[str, Any] = dataclasses.asdict(recipe)
     return Manifest(
         name="detector",
         version=VERSION,
@@ -82,13 +96,7 @@ def _describe(path: Path, recipe: DetectorRecipe, wall_time_s: float, warm: str,
         outputs=["scores", "boxes"],
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        training=TrainingRecord(
-            recipe=plain,
-            data="clothing-dataset training fold, co-parsing training streets, all store photos; collages of them",
-            seed=recipe.schedule.seed,
-            wall_time_s=wall_time_s,
-            started_from=warm or f"{recipe.architecture.trunk}, ImageNet weights",
-        ),
+        training=record,
         quality={},
         untrained=untrained,
         extra=settings.model_dump(),

@@ -16,18 +16,22 @@ from models.runtime.shipped import MODEL_NAMES
 from models.training.data.readers import Fold, data_root, read_garments
 from service.bootstrap import load_describer
 from service.demo.catalogue import demo_catalogue, demo_copies
-from service.settings import WEIGHTS_DIR, Settings
+from service.settings import Settings
 from service.verdict import Verdict
 from tests.journeys.conftest import add, check, served, settings_for
 
+WEIGHTS_DIR = Settings().weights_dir
+"""SELVEDGE_WEIGHTS_DIR tries others than the shipped ones."""
 MISSING = [name for name in MODEL_NAMES if not (WEIGHTS_DIR / f"{name}.onnx").exists()]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no weights in models/weights/: {', '.join(MISSING)}")
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no weights in {WEIGHTS_DIR}: {', '.join(MISSING)}")
 PHOTOS = 6
 
 
 def real_settings(folder: Path) -> Settings:
     """The shipped policy, not that of the tests."""
-    return settings_for(folder, policy_file=Settings().policy_file, capacity={"model_threads": 1})
+    return settings_for(
+        folder, policy_file=Settings().policy_file, weights_dir=WEIGHTS_DIR, capacity={"model_threads": 1}
+    )
 
 
 @pytest_asyncio.fixture

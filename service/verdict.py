@@ -23,6 +23,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from models.fingerprint import fingerprint_distance
 from models.taxonomy import REGIONS, RegionName
 from models.types import DescribedGarment, MissingReason
 from models.weighting import RegionWeights
@@ -137,11 +138,6 @@ def is_same_photo(ours: DescribedGarment, theirs: DescribedGarment, most_bits: i
     """Whether the two crops show one photo, either way round, by the distance of their PDQ fingerprints."""
     fingerprints = (ours.fingerprint, ours.mirrored_fingerprint)
     return any(fingerprint_distance(mine, theirs.fingerprint) <= most_bits for mine in fingerprints)
-
-
-def fingerprint_distance(a: bytes, b: bytes) -> int:
-    """Bits, 0..256, in which two PDQ fingerprints differ."""
-    return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
 
 def _find(name: RegionName, resemblance: Resemblance, weights: RegionWeights, rules: GroupPolicy) -> RegionFinding:

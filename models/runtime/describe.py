@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-import pdqhash
 
+from models.fingerprint import fingerprint
 from models.manifest import Manifest
 from models.preprocessing import crop_garment
 from models.regions import locate_regions, locate_whole
@@ -113,17 +112,8 @@ def relabelled(detections: Sequence[Detection], category: Category | None) -> li
     return renamed
 
 
-def fingerprint(crop: npt.NDArray[np.uint8]) -> bytes:
-    """The PDQ hash of a crop, 32 bytes.
-
-    Source: Facebook ThreatExchange, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (2019).
-    """
-    bits, _quality = pdqhash.compute(crop)
-    return np.packbits(bits).tobytes()
-
-
 def flipped_fingerprint(garment: Garment) -> bytes:
-    """The PDQ hash of the crop flipped left to right."""
+    """The fingerprint of the crop flipped left to right."""
     return fingerprint(np.ascontiguousarray(garment.crop[:, ::-1]))
 
 

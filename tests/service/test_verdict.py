@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.taxonomy import REGIONS, Category, RegionName, WeightGroup
 from models.types import DescribedGarment, MissingReason, Region
 from models.weighting import RegionWeights
-from service.verdict import First, Match, Resemblance, Verdict, fingerprint_distance, gravest, judge
+from service.verdict import First, Match, Resemblance, Verdict, gravest, judge
 from tests.factories import make_garment
 from tests.policies import make_policy
 
@@ -230,10 +230,3 @@ def test_the_gravest_verdict_wins() -> None:
     """One partial copy among clear matches is a partial copy."""
     assert gravest([Verdict.CLEAR, Verdict.PARTIAL_COPY, Verdict.SIMILAR], Verdict.CLEAR) is Verdict.PARTIAL_COPY
     assert gravest([], Verdict.NO_GARMENT) is Verdict.NO_GARMENT
-
-
-def test_fingerprints_differ_in_bits() -> None:
-    """0..256."""
-    assert fingerprint_distance(bytes(32), bytes(32)) == 0
-    assert fingerprint_distance(bytes(32), b"\xff" * 32) == 256
-    assert fingerprint_distance(bytes(31) + b"\x05", bytes(32)) == 2

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from models.fingerprint import fingerprint
 from models.geometry import Box
-from models.runtime.describe import PhotoDescriber, fingerprint, pick_garment, relabelled
+from models.runtime.describe import PhotoDescriber, pick_garment, relabelled
 from models.taxonomy import Category
 from models.types import Detection, Garment, Image, Landmarks, Region, RegionEmbeddings
 from tests.factories import make_embeddings, make_landmarks

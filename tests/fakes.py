@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from models.fingerprint import fingerprint
 from models.geometry import Box
 from models.preprocessing import crop_garment
-from models.runtime.describe import fingerprint, flipped_fingerprint, relabelled
+from models.runtime.describe import flipped_fingerprint, relabelled
 from models.taxonomy import REGION_COUNT, REGIONS, Category
 from models.types import (
     DescribedGarment,

@@ -92,8 +92,9 @@ def embedder(work: Work = WORK, data: Data = None) -> None:
     if not shelf.exists():
         entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
         fill_shelf(shelf, read_garments(root), {entry["photo"]: entry for entry in entries})
-    train_embedder(GarmentShelf(shelf), read_pairs(root), work / "embedder", EmbedderRecipe())
-    export_embedder(work / "embedder", work / "embedder.onnx")
+    recipe = EmbedderRecipe()
+    train_embedder(GarmentShelf(shelf), read_pairs(root), work / "embedder", recipe)
+    typer.echo(export_embedder(work / "embedder", work, recipe, GarmentShelf(shelf)).quality)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from models.types import RegionEmbeddings
 from models.weighting import RegionWeights
 
 Floats = npt.NDArray[np.float32]
+LEAST_KEPT = 3
 
 
 def region_cosines(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
@@ -31,6 +32,19 @@ def weighted_score(cosines: Floats, weights: RegionWeights) -> float:
     compared = ~np.isnan(cosines)
     total = float(weights.values[compared].sum())
     return float(weights.values[compared] @ cosines[compared]) / total if total > 0 else 0.0
+
+
+def unaltered_score(cosines: Floats, weights: RegionWeights, most_altered: int) -> float:
+    """S of the regions that agree best, leaving out up to `most_altered` of the others but keeping three.
+
+    A copycat may alter that many regions; what is left must agree as one. It parts partial copies from look-alikes
+    better than S itself, which an altered region drags down (measured on the calibration fold).
+    """
+    compared = np.flatnonzero(~np.isnan(cosines))
+    kept = compared[np.argsort(-cosines[compared], kind="stable")][: max(LEAST_KEPT, len(compared) - most_altered)]
+    best = np.full(REGION_COUNT, np.nan, dtype=np.float32)
+    best[kept] = cosines[kept]
+    return weighted_score(best, weights)
 
 
 def compared_weight(query_mask: int, item_mask: int, weights: RegionWeights) -> float:

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fingerprint import fingerprint_distance
+from models.scoring import unaltered_score
 from models.taxonomy import REGIONS, RegionName
 from models.types import DescribedGarment, MissingReason
 from models.weighting import RegionWeights
@@ -113,7 +114,8 @@ def judge(
     """The verdict on one resemblance; `weights` and thresholds are those of our garment's group."""
     rules = policy.of(resemblance.ours.detection.category.group)
     regions = tuple(_find(name, resemblance, weights, rules) for name in REGIONS)
-    probability = rules.calibration.probability(resemblance.score)
+    spared = unaltered_score(resemblance.cosines, weights, policy.most_altered)
+    probability = rules.calibration.probability(spared)
     same_photo = is_same_photo(resemblance.ours, resemblance.theirs, policy.same_photo_distance)
     kind = kind_of(regions, same_photo, policy)
     warnings = []

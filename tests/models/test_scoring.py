@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.scoring import colour_shifts, compared_weight, region_cosines, scaled_query, weighted_score
+from models.scoring import (
+    colour_shifts,
+    compared_weight,
+    region_cosines,
+    scaled_query,
+    unaltered_score,
+    weighted_score,
+)
 from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
 from models.weighting import RegionWeights
@@ -69,3 +76,23 @@ def test_another_colourway_shifts_no_region() -> None:
     shifts = colour_shifts(embeddings(1, [True] * 5, one_recoloured), plain)
     assert shifts[1] == pytest.approx(40, abs=1e-3)
     assert shifts[[0, 2, 3, 4]] == pytest.approx(np.zeros(4), abs=1e-3)
+
+
+@given(arrays(np.float32, 5, elements=st.floats(-1, 1, width=32)), st.integers(0, 2))
+def test_leaving_out_what_was_altered_never_lowers_the_score(cosines: np.ndarray, most_altered: int) -> None:
+    """The regions that agree best score at least what all of them do."""
+    weights = RegionWeights.equal()
+    assert unaltered_score(cosines, weights, most_altered) >= weighted_score(cosines, weights) - 1e-6
+
+
+def test_up_to_two_altered_regions_leave_the_others_as_they_were() -> None:
+    """A copy with two regions altered counts by its other three; a third altered region tells."""
+    weights = RegionWeights.equal()
+    assert unaltered_score(np.float32([0.9, 0.9, 0.9, 0.1, -0.2]), weights, 2) == pytest.approx(0.9)
+    assert unaltered_score(np.float32([0.9, 0.9, 0.3, 0.1, -0.2]), weights, 2) == pytest.approx(0.7)
+
+
+def test_three_regions_are_kept_however_few_were_compared() -> None:
+    """A sleeveless dress is judged by all it has."""
+    cosines = np.float32([0.9, 0.6, 0.3, np.nan, np.nan])
+    assert unaltered_score(cosines, RegionWeights.equal(), 2) == pytest.approx(0.6)

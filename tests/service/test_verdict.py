@@ -43,7 +43,6 @@ def found(
     mirrored: bool = False,
     weights: RegionWeights = EQUAL,
     policy: dict[str, Any] | None = None,
-    score: float = 0.99,
     **dates: datetime,
 ) -> Match:
     """The match of two garments with these cosines; another photo unless a garment says otherwise."""
@@ -52,7 +51,7 @@ def found(
     resemblance = Resemblance(
         ours or garment(seed=1),
         theirs or garment(seed=2),
-        score,
+        0.99,
         mirrored,
         values,
         np.where(np.isnan(values), NAN, colours),
@@ -160,7 +159,7 @@ def test_bottoms_are_at_most_similar() -> None:
 def test_a_reused_photo_with_an_altered_region_is_a_partial_copy() -> None:
     """And says that the photo is the same; improbable scores do not excuse it."""
     ours = garment()
-    match = found([AGREES, DIFFERS, AGREES, AGREES, AGREES], ours, same_photo_as(ours), score=0.1)
+    match = found([AGREES, DIFFERS, AGREES, AGREES, AGREES], ours, same_photo_as(ours))
     assert (match.verdict, match.same_photo) == (Verdict.PARTIAL_COPY, True)
 
 
@@ -174,9 +173,15 @@ def test_another_print_on_the_picture_of_a_blank_is_no_copy() -> None:
 
 def test_a_copy_needs_the_probability_of_the_policy() -> None:
     """Look-alikes agree here and there."""
-    assert found([AGREES] * 5, score=0.51).verdict is Verdict.DESIGN_COPY
-    assert found([AGREES] * 5, score=0.49).verdict is Verdict.SIMILAR
-    assert found([AGREES] * 5, score=0.2).verdict is Verdict.CLEAR
+    assert found([AGREES] * 5).verdict is Verdict.DESIGN_COPY
+    assert found([AGREES] * 5, policy=asking(copy=1.0, similar=0.1)).verdict is Verdict.SIMILAR
+    assert found([AGREES] * 5, policy=asking(copy=1.0, similar=1.0)).verdict is Verdict.CLEAR
+
+
+def asking(copy: float, similar: float) -> dict[str, Any]:
+    """A policy whose groups all ask for these probabilities."""
+    wanted = {"copy_probability": copy, "similar_probability": similar}
+    return {"groups": {group: rules.model_copy(update=wanted) for group, rules in make_policy().groups.items()}}
 
 
 def test_the_rules_are_those_of_our_garments_group() -> None:
@@ -212,17 +217,15 @@ def test_who_came_first_is_only_said_where_both_say_when(dates: dict[str, dateti
 
 def test_nothing_compared_is_clear() -> None:
     """And breaks nothing."""
-    assert (
-        found([NAN] * 5, garment(**dict.fromkeys(REGIONS, MissingReason.OCCLUDED)), score=0.0).verdict is Verdict.CLEAR
-    )
+    assert found([NAN] * 5, garment(**dict.fromkeys(REGIONS, MissingReason.OCCLUDED))).verdict is Verdict.CLEAR
 
 
-@given(st.lists(st.sampled_from([AGREES, DIFFERS, NAN]), min_size=5, max_size=5), st.floats(-1, 1), st.booleans())
-def test_a_higher_score_never_makes_a_verdict_milder(cosines: list[float], score: float, same: bool) -> None:
+@given(st.lists(st.sampled_from([AGREES, DIFFERS, NAN]), min_size=5, max_size=5), st.floats(0, 0.4), st.booleans())
+def test_agreeing_better_never_makes_a_verdict_milder(cosines: list[float], gain: float, same: bool) -> None:
     """All else the same."""
     ours = garment()
     theirs = same_photo_as(ours) if same else None
-    lower, higher = found(cosines, ours, theirs, score=score), found(cosines, ours, theirs, score=score + 0.1)
+    lower, higher = found(cosines, ours, theirs), found([min(c + gain, 1.0) for c in cosines], ours, theirs)
     assert lower.verdict.gravity <= higher.verdict.gravity
 
 

@@ -96,10 +96,14 @@ class DetectorPictures(Dataset[tuple[Pixels, list[tuple[Box, int]]]]):
 
 
 def _balance(scenes: Sequence[Scene]) -> npt.NDArray[np.float64]:
-    """Chances of being drawn (len(scenes),): a kind of garment half as frequent comes up 0.7 times as often."""
+    """Chances of being drawn (len(scenes),): a weight group half as frequent comes up 0.7 times as often.
+
+    Scenes of several groups, or whose label leaves the group open, come up like those of the most frequent group.
+    """
     kinds = [frozenset(c.group for g in scene.garments for c in g.admissible) for scene in scenes]
-    counts = Counter(kinds)
-    weights = np.array([counts[kind] ** -0.5 for kind in kinds])
+    counts = Counter(kind for kind in kinds if len(kind) == 1)
+    most = max(counts.values(), default=1)
+    weights = np.array([counts.get(kind, most) ** -0.5 for kind in kinds])
     return weights / weights.sum()
 
 

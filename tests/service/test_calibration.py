@@ -61,7 +61,7 @@ def test_strangers_that_look_alike_make_the_policy_stricter() -> None:
     easy, hard = fitted(made_evidence()), fitted(made_evidence(overlap=0.45))
     assert _share(easy, "Copies called a copy ") == 1.0
     assert _share(hard, "Copies called a copy ") < 1.0
-    assert _share(hard, "unregistered photos called a copy ") <= FALSE_ALARMS
+    assert _share(hard, "untouched photos called a copy ") <= FALSE_ALARMS
 
 
 def _share(policy: Policy, after: str) -> float:

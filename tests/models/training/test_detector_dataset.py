@@ -100,3 +100,17 @@ def _edges(pixels: np.ndarray) -> np.ndarray:
     """How steep the picture is at each pixel, noise smoothed away: float32 (H * W,)."""
     smooth = cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), 2)
     return np.abs(cv2.Laplacian(smooth, cv2.CV_32F)).sum(axis=2).ravel()
+
+
+def test_rare_groups_come_up_more_often_than_their_share() -> None:
+    """One dress among nine shirts is drawn for a quarter of the pictures, as 1/√1 to 9/√9 has it."""
+    dress = Scene(np.full((60, 60, 3), 250, np.uint8), _everywhere(Category.VEST_DRESS), "garment")
+    shirt = Scene(np.full((60, 60, 3), 5, np.uint8), _everywhere(Category.SHORT_SLEEVE_TOP), "garment")
+    only_garments = Diet(pictures=200, collages=0, streets=0, stores=0, nothing=0)
+    pictures = DetectorPictures([dress] + [shirt] * 9, only_garments, 64, 1, 0)
+    labels = [pictures[n][1][0][1] for n in range(200)]
+    assert 30 <= labels.count(label_of(frozenset({Category.VEST_DRESS}))) <= 70
+
+
+def _everywhere(category: Category) -> tuple[MarkedGarment, ...]:
+    return (MarkedGarment(np.full((60, 60), 255, np.uint8), frozenset({category})),)

@@ -14,6 +14,10 @@ from models.errors import InvalidValue, ModelFileError
 from models.taxonomy import REGION_COUNT, REGIONS, RegionName, WeightGroup
 
 
+NEGLIGIBLE = 1e-12
+"""A weight below this share of the largest counts as zero."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionWeights:
     """Five weights, float64 (5,) in the order of `REGIONS`, none negative, summing to 1."""
@@ -26,6 +30,8 @@ class RegionWeights:
             raise InvalidValue("region weights are five finite numbers >= 0, not all zero")
         # Dividing by the largest first keeps sums of huge weights finite.
         values = values / values.max()
+        # Shares that would drown in rounding are none at all.
+        values = np.where(values < NEGLIGIBLE, 0.0, values)
         values = values / values.sum()
         values.setflags(write=False)
         object.__setattr__(self, "values", values)

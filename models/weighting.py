@@ -13,7 +13,6 @@ import numpy.typing as npt
 from models.errors import InvalidValue, ModelFileError
 from models.taxonomy import REGION_COUNT, REGIONS, RegionName, WeightGroup
 
-
 NEGLIGIBLE = 1e-12
 """A weight below this share of the largest counts as zero."""
 

@@ -31,9 +31,7 @@ def save_checkpoint(
     partial.replace(folder / "progress.json")
 
 
-def load_checkpoint(
-    folder: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None
-) -> Progress:
+def load_checkpoint(folder: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None) -> Progress:
     """Restore a run written by `save_checkpoint`; an empty folder is a run that has not begun."""
     if not (folder / "progress.json").exists():
         return Progress()

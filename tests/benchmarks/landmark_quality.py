@@ -9,12 +9,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-from models.runtime.landmarker import LandmarkEstimator
 from rich.progress import track
 
 from models.geometry import Box, intersection_over_union
 from models.preprocessing import ImageLimits, crop_garment, decode
 from models.runtime.detector import GarmentDetector
+from models.runtime.landmarker import LandmarkEstimator
 from models.taxonomy import slot_index
 from models.types import Landmarks
 from tests.benchmarks.tables import Report, share

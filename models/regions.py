@@ -47,6 +47,13 @@ def locate_whole(box: Box, width: int, height: int) -> tuple[Region, ...]:
     )
 
 
+def absent_once(ours: Region, theirs: Region) -> bool:
+    """Whether one garment has no such region while the other shows it: by design, not by the picture."""
+    return (ours.reason is MissingReason.ABSENT and theirs.visible) or (
+        theirs.reason is MissingReason.ABSENT and ours.visible
+    )
+
+
 def garment_outline(landmarks: Landmarks) -> Points:
     """The garment's outline as a polygon, float32 (n, 2): around the hem and sleeves, back along the neckline."""
     count = len(slots_of(landmarks.category))

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fingerprint import fingerprint_distance
+from models.regions import absent_once
 from models.scoring import unaltered_score
 from models.taxonomy import REGIONS, RegionName
 from models.types import DescribedGarment, MissingReason
@@ -151,10 +152,8 @@ def _find(name: RegionName, resemblance: Resemblance, weights: RegionWeights, ru
         return RegionFinding(name, weight, cosine, shift, agrees, None)
     ours = resemblance.ours.region(name.mirrored if resemblance.mirrored else name)
     theirs = resemblance.theirs.region(name)
-    absent_once = (ours.reason is MissingReason.ABSENT and theirs.visible) or (
-        theirs.reason is MissingReason.ABSENT and ours.visible
-    )
-    return RegionFinding(name, weight, None, None, False if absent_once else None, ours.reason or theirs.reason)
+    opinion = False if absent_once(ours, theirs) else None
+    return RegionFinding(name, weight, None, None, opinion, ours.reason or theirs.reason)
 
 
 def kind_of(regions: tuple[RegionFinding, ...], same_photo: bool, policy: Policy) -> Verdict:

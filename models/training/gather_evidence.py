@@ -11,11 +11,12 @@ from rich.progress import track
 
 from models.evidence import Evidence
 from models.preprocessing import ImageLimits, decode
-from models.scoring import colour_shifts, mask_bits, region_cosines, weighted_score
+from models.regions import absent_once
+from models.scoring import colour_shifts, region_cosines, weighted_score
 from models.taxonomy import REGIONS
 from models.training.data.copies import Copy, Original, copy_maker, read_originals
 from models.training.data.readers import Fold
-from models.types import DescribedGarment, DescribedPhoto, Image, MissingReason, RegionEmbeddings
+from models.types import DescribedGarment, DescribedPhoto, Image, RegionEmbeddings
 from models.weighting import RegionWeights
 
 Describe = Callable[[Image], DescribedPhoto]
@@ -94,7 +95,10 @@ def _compare(
             altered=[region in copy.altered for region in REGIONS],
             cosines=region_cosines(as_seen, gallery[name].embeddings),
             shifts=colour_shifts(as_seen, gallery[name].embeddings),
-            absent=absent_once(query, gallery[name]),
+            absent=[
+                absent_once(query.region(region.mirrored if as_seen is query.mirrored else region), item)
+                for region, item in zip(REGIONS, gallery[name].regions, strict=True)
+            ],
         )
         for _, as_seen, name in kept
     ]
@@ -107,15 +111,6 @@ def _best_orientation(query: DescribedGarment, item: DescribedGarment) -> tuple[
         for as_seen in (query.embeddings, query.mirrored)
     ]
     return max(scores, key=lambda pair: pair[0])
-
-
-def absent_once(query: DescribedGarment, item: DescribedGarment) -> list[bool]:
-    """bool (5,): a region that one garment has and the other has not, by design rather than by the picture."""
-    seen_both = mask_bits(query.embeddings.mask & item.embeddings.mask)
-    return [
-        not both and (q.reason is MissingReason.ABSENT) != (i.reason is MissingReason.ABSENT)
-        for both, q, i in zip(seen_both, query.regions, item.regions, strict=True)
-    ]
 
 
 def _uncopied(original: Original) -> Copy:

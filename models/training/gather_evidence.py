@@ -52,12 +52,12 @@ def gather_evidence(describe: Describe, root: Path, labels: Path, fold: Fold, se
             garment = largest_garment(describe(decode(copy.jpeg(), ImageLimits())))
             if garment is None:
                 continue
-            rows += _compare(number, garment, gallery, copy, registered=True)
-            rows += _compare(number + 1, garment, gallery, copy, registered=False)
+            rows += compare_with(number, garment, gallery, copy, registered=True)
+            rows += compare_with(number + 1, garment, gallery, copy, registered=False)
             number += 2
         untouched = gallery.get(original.garment.photo)
         if untouched is not None:
-            rows += _compare(number, untouched, gallery, _uncopied(original), registered=False)
+            rows += compare_with(number, untouched, gallery, _uncopied(original), registered=False)
             number += 1
     return _as_evidence(rows)
 
@@ -76,7 +76,7 @@ def _describe_all(describe: Describe, originals: Sequence[Original]) -> dict[str
     return described
 
 
-def _compare(
+def compare_with(
     number: int, query: DescribedGarment, gallery: dict[str, DescribedGarment], copy: Copy, *, registered: bool
 ) -> list[_Row]:
     """The best candidates; with `registered` False the original is taken out of the gallery first."""

@@ -6,8 +6,9 @@ import threading
 
 from index.catalogue import Catalogue
 from index.errors import EmbeddingMismatch, IndexUnavailable
+from index.labels import Exclusions
 from index.types import Query
-from index.vectors import Candidates, Exclusions, VectorIndex
+from index.vectors import Candidates, VectorIndex
 
 
 class LiveIndex:
@@ -60,9 +61,11 @@ class LiveIndex:
                 sequence = read_at
             self._sequence = sequence
 
-    def catch_up(self) -> None:
-        """Search everything that was committed before this call, from whatever process."""
+    def catch_up(self, to: int | None = None) -> None:
+        """Search everything that was committed before this call, from whatever process, or up to a change at least."""
         with self._following:
+            if to is not None and self.sequence >= to:
+                return
             while changed := self._catalogue.changed_since(self.sequence, self._models_version):
                 self._vectors.settle(changed.item_numbers, changed.designs)
                 self._sequence = changed.sequence

@@ -11,9 +11,11 @@ from sqlalchemy import Select, select
 from index.database import Database
 from index.design_rows import read_designs
 from index.labels import Ids
+from index.manifest import Moment
 from index.reading import (
     FoundGarment,
     count_all,
+    count_designs,
     find_garments,
     known_number,
     last_sequence,
@@ -91,6 +93,19 @@ class Catalogue:
         with self._database.reading() as connection:
             rows = read_changes(connection, sequence, limit)
             return tuple(Change(row.sequence, row.kind, row.item_id, row.at, row.tenant) for row in rows)
+
+    def moment(self, sequence: int) -> Moment | None:
+        """The change of that number, as a snapshot remembers it; None where the record has none."""
+        if sequence == 0:
+            return Moment(sequence=0)
+        with self._database.reading() as connection:
+            rows = [row for row in read_changes(connection, sequence - 1, 1) if row.sequence == sequence]
+        return Moment(sequence=sequence, item_id=rows[0].item_id, at=rows[0].at) if rows else None
+
+    def count_designs(self, models_version: str) -> tuple[int, int]:
+        """The latest change, and how many garments of a models version are searched as of then."""
+        with self._database.reading() as connection:
+            return last_sequence(connection), count_designs(connection, models_version)
 
     def changed_since(self, sequence: int, models_version: str, limit: int = 1000) -> Changed | None:
         """What the next changes after `sequence` made of their items; None where there are none."""

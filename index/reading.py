@@ -156,6 +156,12 @@ def count_all(connection: Connection, tenant: str | None) -> CatalogueCounts:
     )
 
 
+def count_designs(connection: Connection, models_version: str) -> int:
+    """Searched garments of a models version."""
+    chosen = select(func.count()).where(GarmentRecord.models_version == models_version, GarmentRecord.is_design)
+    return int(connection.scalar(chosen) or 0)
+
+
 def _of_tenant(chosen: Select[*tuple[Any, ...]], record: type[Any], tenant: str | None) -> Select[*tuple[Any, ...]]:
     """The rows of an item's table that are one tenant's; all where None."""
     if tenant is None:

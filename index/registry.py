@@ -13,6 +13,7 @@ from index.live import LiveIndex
 from index.photos import PhotoStore
 from index.search import find_hits
 from index.shards import Shards
+from index.snapshot import Snapshots
 from index.types import (
     DEFAULT_TENANT,
     Added,
@@ -25,6 +26,7 @@ from index.types import (
     NewPhoto,
     Query,
 )
+from index.upkeep import SNAPSHOT_EVERY, Upkeep
 from index.vectors import VectorIndex
 
 
@@ -35,20 +37,29 @@ class Registry:
     """
 
     def __init__(
-        self, database_url: str, data_dir: Path, models_version: str, vectors: VectorIndex | None = None
+        self,
+        database_url: str,
+        data_dir: Path,
+        models_version: str,
+        vectors: VectorIndex | None = None,
+        snapshot_every: int = SNAPSHOT_EVERY,
     ) -> None:
         self._vectors = Shards(os.cpu_count() or 1) if vectors is None else vectors
+        snapshots = Snapshots(data_dir / "snapshots") if isinstance(self._vectors, Shards) else None
         self._catalogue = Catalogue(database_url)
         self._photos = PhotoStore(data_dir / "photos")
-        self._live = LiveIndex(self._catalogue, self._vectors, models_version)
+        self._live = LiveIndex(self._catalogue, self._vectors, models_version, snapshots)
+        self._upkeep = Upkeep(self._catalogue, self._photos, self._live, snapshot_every if snapshots else 0)
 
     def start(self) -> None:
-        """Sweep what a crash left behind, load the index, become ready. Once."""
-        self._photos.sweep(self._catalogue.photo_hashes())
+        """Load the index and become ready; what a crash left behind is swept in the background. Once."""
         self._live.load()
         self._live.catch_up()
+        self._upkeep.start()
 
     def close(self) -> None:
+        """Give up what goes on in the background, release threads and connections."""
+        self._upkeep.stop()
         self._vectors.close()
         self._catalogue.close()
 
@@ -82,6 +93,7 @@ class Registry:
         with self._photos.stored(photo.sha256, data):
             added = self._catalogue.add(photo)
         self._live.catch_up(added.sequence)
+        self._upkeep.changed()
         self._discard(replaced)
         return added
 
@@ -94,6 +106,7 @@ class Registry:
         self._live.require_ready()
         item = self._catalogue.patch(item_id, details, tenant)
         self._live.catch_up()
+        self._upkeep.changed()
         return item
 
     def delete(self, item_id: str, tenant: str = DEFAULT_TENANT) -> None:
@@ -102,6 +115,7 @@ class Registry:
         hashes = self._catalogue.photo_hashes(item_id, tenant)
         self._catalogue.delete(item_id, tenant)
         self._live.catch_up()
+        self._upkeep.changed()
         self._discard(hashes)
 
     def list(self, cursor: str | None = None, limit: int = 50, filters: ItemFilters | None = None) -> ItemPage:

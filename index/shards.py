@@ -127,7 +127,12 @@ class Shards:
                             changed.setdefault((tenant, mask), {})[place] = block.settled(theirs, designs)
             self._publish(changed, designs.where(~np.isin(designs.garment_ids, np.concatenate(known))))
 
-    def adopt(self, blocks: Iterable[tuple[Group, Block]], dimension: int) -> None:
+    def clear(self) -> None:
+        """Hold nothing, as if new."""
+        with self._writing:
+            self._view, self._dimension = MappingProxyType({}), None
+
+    def adopt(self, blocks: Iterable[tuple[Group, Block]], dimension: int | None) -> None:
         """Hold the blocks of a snapshot as they are; for an index that holds nothing yet."""
         with self._writing:
             assert not self._view

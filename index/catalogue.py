@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Select, select
@@ -154,6 +155,10 @@ class Catalogue:
         chosen = select(PhotoRecord.number).where(PhotoRecord.sha256 == sha256).limit(1)
         with self._database.reading() as connection:
             return connection.scalar(chosen) is not None
+
+    def copy_to(self, path: Path) -> Path | None:
+        """A copy of the record as of now, in one SQLite file; None for PostgreSQL, which pg_dump copies."""
+        return self._database.copy_to(path)
 
     def close(self) -> None:
         self._database.close()

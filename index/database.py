@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,6 +67,14 @@ class Database:
         with _outages_named():
             answer: T = self._group.run(work, argument)
             return answer
+
+    def copy_to(self, path: Path) -> Path | None:
+        """A copy of a SQLite record as of now, writers going on; None for PostgreSQL."""
+        if self.url.get_backend_name() != "sqlite":
+            return None
+        with closing(sqlite3.connect(str(self.url.database))) as source, closing(sqlite3.connect(path)) as copy:
+            source.backup(copy)
+        return path
 
     def close(self) -> None:
         self._engine.dispose()

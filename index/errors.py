@@ -5,6 +5,7 @@ CatalogueError
 ├── InvalidQuery (ValueError)      a query or filter that breaks its own rules
 ├── EmbeddingMismatch (ValueError) embeddings of another model version or dimension
 ├── SnapshotUnusable               a snapshot that cannot be trusted; the index is rebuilt from the record
+├── BackupUnusable                 a backup that cannot be trusted, or a place that it cannot be put
 └── IndexUnavailable               not loaded, not caught up, or the record cannot be reached
 """
 
@@ -27,6 +28,10 @@ class EmbeddingMismatch(CatalogueError, ValueError):
 
 class SnapshotUnusable(CatalogueError):
     """A snapshot that is damaged, of another record or of other models."""
+
+
+class BackupUnusable(CatalogueError):
+    """A backup is damaged, or there is something already where it is to be written or restored."""
 
 
 class IndexUnavailable(CatalogueError):

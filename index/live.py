@@ -97,14 +97,15 @@ class LiveIndex:
         self.require_ready()
         return self._vectors.nearest(query, exclusions, count)
 
-    def write_snapshot(self, tick: Callable[[], None] = lambda: None) -> Path:
+    def write_snapshot(self, tick: Callable[[], None] = lambda: None, into: Snapshots | None = None) -> Path:
         """Searches and writes go on meanwhile: what is written is one moment's immutable blocks."""
-        assert self._snapshots is not None and isinstance(self._vectors, Shards)
+        snapshots = into or self._snapshots
+        assert snapshots is not None and isinstance(self._vectors, Shards)
         with self._following:
             moment = self._catalogue.moment(self.sequence)
             blocks, dimension = list(self._vectors.blocks()), self._vectors.dimension or 0
         assert moment is not None
-        return self._snapshots.publish(blocks, dimension, self._models_version, moment, tick)
+        return snapshots.publish(blocks, dimension, self._models_version, moment, tick)
 
     def check_snapshot(self, tick: Callable[[], None] = lambda: None) -> bool:
         """Read what was mapped at the start; where it is damaged, be unready until all is read from the record anew.

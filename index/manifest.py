@@ -6,7 +6,7 @@ import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -63,8 +63,32 @@ class Moment(_Part):
     at: datetime | None = None
 
 
-class Manifest(_Part):
-    """All of it; `garments` is how many answer, tombstones not counted."""
+class SealedModel(_Part):
+    """A manifest in a folder, written under a checksum of its own."""
+
+    def write(self, folder: Path) -> None:
+        """Into `folder`; the caller makes it durable."""
+        text = self.model_dump_json()
+        (folder / MANIFEST).write_text(json.dumps({"sha256": _sha256(text), "content": text}) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Raises SnapshotUnusable where it is damaged, or of a format that is not known here."""
+        try:
+            outer = json.loads((folder / MANIFEST).read_text())
+            text = outer["content"]
+            if _sha256(text) != outer["sha256"]:
+                raise SnapshotUnusable("the manifest is damaged: its checksum differs")
+            return cls.model_validate_json(text)
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise SnapshotUnusable(f"no manifest that can be read: {error}") from error
+        except ValidationError as error:
+            wrong = error.errors()[0]["msg"]
+            raise SnapshotUnusable(f"a manifest that this Selvedge does not know: {wrong}") from error
+
+
+class Manifest(SealedModel):
+    """A snapshot's; `garments` is how many answer, tombstones not counted."""
 
     format: Literal[1] = 1
     models_version: str
@@ -79,28 +103,10 @@ class Manifest(_Part):
         """Bytes on disk."""
         return sum(block.vectors.size + block.labels.size for block in self.blocks)
 
-    def write(self, folder: Path) -> Path:
-        """Into `folder`, under a checksum of its own."""
-        text = self.model_dump_json()
-        path = folder / MANIFEST
-        path.write_text(json.dumps({"sha256": _sha256(text), "snapshot": text}) + "\n")
-        return path
-
-    @staticmethod
-    def read(folder: Path) -> Manifest:
-        """Raises SnapshotUnusable where it is damaged, or of a format that is not known here."""
-        try:
-            outer = json.loads((folder / MANIFEST).read_text())
-            text = outer["snapshot"]
-            if _sha256(text) != outer["sha256"]:
-                raise SnapshotUnusable("the manifest is damaged: its checksum differs")
-            return Manifest.model_validate_json(text)
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise SnapshotUnusable(f"no manifest that can be read: {error}") from error
-        except ValidationError as error:
-            raise SnapshotUnusable(
-                f"a manifest that this Selvedge does not know: {error.errors()[0]['msg']}"
-            ) from error
+    @property
+    def dead(self) -> int:
+        """Tombstones."""
+        return sum(block.dead for block in self.blocks)
 
 
 def sha256_of(path: Path) -> str:

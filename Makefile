@@ -15,7 +15,7 @@ help: ## list the targets
 serve: $(VENV)/.serving ## create the environment and serve on port 8000 with a demo catalogue
 	SELVEDGE_DEMO=$${SELVEDGE_DEMO-1} $(BIN)/selvedge serve
 
-test: $(VENV)/.testing ## install what the tests need, Redis and Chromium included, and run them
+test: $(VENV)/.testing ## install what the tests need, Redis, PostgreSQL and Chromium included, and run them
 	.ci/install-tools
 	$(BIN)/pytest tests --ignore=tests/models/training
 	@echo "Training tests need torch (5 GB): make test-training"

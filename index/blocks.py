@@ -1,4 +1,4 @@
-"""A block of searched garments that share a visibility mask: their rows and the columns that filter them."""
+"""A block of searched garments that share tenant and visibility mask: their rows and the labels that filter them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from index.vectors import Candidates, Designs, Exclusions, Ids
-
-Floats = npt.NDArray[np.float32]
-Codes = npt.NDArray[np.float16]
-Flags = npt.NDArray[np.bool_]
+from index.labels import Exclusions, Flags, Ids, Labels
+from index.loose_rows import Codes, Floats, LooseRows
+from index.vectors import Candidates, Designs
 
 
 class Rows(Protocol):
@@ -29,106 +26,113 @@ class Rows(Protocol):
         """Scores and row numbers, (q, ≤ count), of the greatest inner products; row -1 where there are no more."""
 
 
-class LooseRows:
-    """A few rows as float32, rounded to fp16 as they will be when sealed, so that no score changes then."""
-
-    def __init__(self, codes: Codes) -> None:
-        self._vectors = codes.astype(np.float32)
-
-    def __len__(self) -> int:
-        return len(self._vectors)
-
-    def codes(self) -> Codes:
-        return self._vectors.astype(np.float16)
-
-    def top(self, queries: Floats, allowed: Flags | None, count: int) -> tuple[Floats, Ids]:
-        scores = queries @ self._vectors.T
-        if allowed is not None:
-            scores[:, ~allowed] = -np.inf
-        rows = np.argsort(-scores, axis=1, kind="stable")[:, :count]
-        scores = np.take_along_axis(scores, rows, axis=1)
-        return scores, np.where(np.isneginf(scores), -1, rows)
+MakeRows = Callable[[Codes], Rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Immutable; all columns (n,). Rows that are not `alive` were forgotten or replaced and never answer."""
+    """Immutable. Rows that are not `alive` bool (n,) are tombstones: forgotten or replaced, they never answer.
+
+    `first_item`, `last_item` bound the item numbers and `last_disabled` the labels of that name, so that most writes
+    pass by most blocks, and a search looks at a column only where it could exclude something.
+    """
 
     rows: Rows
-    garment_ids: Ids
-    item_numbers: Ids
-    seller_keys: Ids
-    categories: npt.NDArray[np.uint8]
+    labels: Labels
     alive: Flags
+    first_item: int
+    last_item: int
+    last_disabled: int
+    dead: int
 
     @staticmethod
-    def of(designs: Designs, make_rows: Callable[[Codes], Rows]) -> Block:
+    def made(rows: Rows, labels: Labels, alive: Flags) -> Block:
+        """A block with the bounds that follow."""
+        items, dead = labels.item_numbers, int(np.count_nonzero(~alive))
+        first, last = (int(items.min()), int(items.max())) if len(items) else (0, -1)
+        return Block(rows, labels, alive, first, last, int(labels.disabled_until.max(initial=0)), dead)
+
+    @staticmethod
+    def of(designs: Designs, make_rows: MakeRows) -> Block:
         """A block of garments that share a mask."""
-        return Block(
-            make_rows(designs.vectors.reshape(len(designs), -1).astype(np.float16)),
-            designs.garment_ids,
-            designs.item_numbers,
-            designs.seller_keys,
-            designs.categories,
-            np.ones(len(designs), dtype=np.bool_),
-        )
+        return Block.made(make_rows(codes_of(designs)), designs.labels, np.ones(len(designs), dtype=np.bool_))
 
     def __len__(self) -> int:
-        return len(self.garment_ids)
+        return len(self.labels)
 
     @property
-    def dead(self) -> int:
-        return len(self) - int(np.count_nonzero(self.alive))
+    def live(self) -> int:
+        """Rows that may answer."""
+        return len(self) - self.dead
 
     def top(self, queries: Floats, exclusions: Exclusions, count: int) -> Candidates:
         """The best rows of each query (q, 5·D), one after the other; a garment may be there once for each."""
-        allowed = self.alive
-        if exclusions.any:
-            allowed = allowed & exclusions.allowed(self.item_numbers, self.seller_keys, self.categories)
-        scores, rows = self.rows.top(queries, None if allowed.all() else allowed, count)
+        allowed = None if self.dead == 0 else self.alive
+        if self._could_exclude(exclusions):
+            permitted = exclusions.allowed(self.labels)
+            allowed = permitted if allowed is None else allowed & permitted
+        if allowed is not None and not allowed.any():
+            return best_each_garment([], count)
+        scores, rows = self.rows.top(queries, allowed, count)
         found = rows >= 0
-        return Candidates(scores[found], self.garment_ids[rows[found]], self.item_numbers[rows[found]])
+        chosen = rows[found]
+        return Candidates(scores[found], self.labels.garment_ids[chosen], self.labels.item_numbers[chosen])
 
-    def ids_of(self, item_numbers: Ids) -> Ids:
-        """Garments of these items that are alive."""
-        return self.garment_ids[self.alive & np.isin(self.item_numbers, item_numbers)]
+    def rows_of(self, item_numbers: Ids) -> Flags | None:
+        """bool (n,): the live rows of these items; None where there are none."""
+        near = item_numbers[(item_numbers >= self.first_item) & (item_numbers <= self.last_item)]
+        if not len(near):
+            return None
+        theirs = self.alive & np.isin(self.labels.item_numbers, near)
+        return theirs if theirs.any() else None
 
-    def settled(self, item_numbers: Ids, designs: Designs) -> Block:
-        """This block with only those rows of the items alive that are among `designs`, under their present sellers."""
-        theirs = self.alive & np.isin(self.item_numbers, item_numbers)
-        if not theirs.any():
-            return self
-        kept = theirs & np.isin(self.garment_ids, designs.garment_ids)
-        sellers = self.seller_keys.copy()
-        seller_of = dict(zip(designs.garment_ids.tolist(), designs.seller_keys.tolist(), strict=True))
+    def settled(self, theirs: Flags, designs: Designs) -> Block:
+        """This block with only those of `theirs` alive that are among `designs`, under their present labels."""
+        kept = theirs & np.isin(self.labels.garment_ids, designs.garment_ids)
+        position = {garment: n for n, garment in enumerate(designs.garment_ids.tolist())}
+        sellers, published, disabled = (
+            column.copy() for column in (self.labels.seller_keys, self.labels.published, self.labels.disabled_until)
+        )
         for row in np.flatnonzero(kept).tolist():
-            sellers[row] = seller_of[int(self.garment_ids[row])]
-        return replace(self, alive=self.alive & (kept | ~theirs), seller_keys=sellers)
+            n = position[int(self.labels.garment_ids[row])]
+            sellers[row], published[row] = designs.labels.seller_keys[n], designs.labels.published[n]
+            disabled[row] = designs.labels.disabled_until[n]
+        labels = replace(self.labels, seller_keys=sellers, published=published, disabled_until=disabled)
+        return Block.made(self.rows, labels, self.alive & (kept | ~theirs))
 
-    def joined(self, newer: Block, make_rows: Callable[[Codes], Rows]) -> Block:
+    def joined(self, newer: Block, make_rows: MakeRows) -> Block:
         """The live rows of both, this block's first."""
         a, b = self.alive, newer.alive
-        items = np.concatenate([self.item_numbers[a], newer.item_numbers[b]])
-        return Block(
-            make_rows(np.concatenate([self.rows.codes()[a], newer.rows.codes()[b]])),
-            np.concatenate([self.garment_ids[a], newer.garment_ids[b]]),
-            items,
-            np.concatenate([self.seller_keys[a], newer.seller_keys[b]]),
-            np.concatenate([self.categories[a], newer.categories[b]]),
-            np.ones(len(items), dtype=np.bool_),
+        labels = Labels.joined([self.labels.where(a), newer.labels.where(b)])
+        codes = np.concatenate([self.rows.codes()[a], newer.rows.codes()[b]])
+        return Block.made(make_rows(codes), labels, np.ones(len(labels), dtype=np.bool_))
+
+    def appended(self, newer: Block) -> Block:
+        """Loose rows, tombstones included, followed by more loose rows."""
+        assert isinstance(self.rows, LooseRows)
+        labels = Labels.joined([self.labels, newer.labels])
+        rows = self.rows.followed_by(newer.rows.codes())
+        return Block.made(rows, labels, np.concatenate([self.alive, newer.alive]))
+
+    def compacted(self, make_rows: MakeRows) -> Block:
+        """The live rows alone."""
+        labels = self.labels.where(self.alive)
+        return Block.made(make_rows(self.rows.codes()[self.alive]), labels, np.ones(len(labels), dtype=np.bool_))
+
+    def _could_exclude(self, exclusions: Exclusions) -> bool:
+        number = exclusions.item_number
+        return (
+            self.last_disabled > exclusions.now
+            or (number is not None and self.first_item <= number <= self.last_item)
+            or exclusions.seller_key is not None
+            or exclusions.published_before is not None
+            or bool(exclusions.categories)
         )
 
-    def compacted(self, make_rows: Callable[[Codes], Rows]) -> Block:
-        """The live rows alone."""
-        a = self.alive
-        return Block(
-            make_rows(self.rows.codes()[a]),
-            self.garment_ids[a],
-            self.item_numbers[a],
-            self.seller_keys[a],
-            self.categories[a],
-            a[a],
-        )
+
+def codes_of(designs: Designs) -> Codes:
+    """float16 (n, 5·D)."""
+    return np.asarray(designs.vectors.reshape(len(designs), -1).astype(np.float16))
 
 
 def best_each_garment(parts: Sequence[Candidates], count: int) -> Candidates:

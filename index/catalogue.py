@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Select, select
 
 from index.database import Database
-from index.errors import ItemNotFound
+from index.design_rows import read_designs
+from index.labels import Ids
+from index.manifest import Moment
 from index.reading import (
     FoundGarment,
     count_all,
+    count_designs,
     find_garments,
+    known_number,
     last_sequence,
     list_items,
     number_of,
     read_changes,
-    read_designs,
     read_items,
 )
 from index.records import ItemRecord, PhotoRecord
+from index.registering import register_photos
 from index.types import (
+    DEFAULT_TENANT,
     Added,
     CatalogueCounts,
     CatalogueItem,
@@ -32,8 +38,8 @@ from index.types import (
     ItemPage,
     NewPhoto,
 )
-from index.vectors import Designs, Ids
-from index.writing import forget_item, patch_item, register_photo
+from index.vectors import Designs
+from index.writing import forget_items, patch_items
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,34 +59,30 @@ class Catalogue:
 
     def add(self, photo: NewPhoto) -> Added:
         """Register a photo; a known one changes nothing but details. Raises EmbeddingMismatch, InvalidQuery."""
-        with self._database.writing() as connection:
-            return register_photo(connection, photo)
+        return self._database.write(register_photos, photo)
 
-    def get(self, item_id: str) -> CatalogueItem:
+    def get(self, item_id: str, tenant: str = DEFAULT_TENANT) -> CatalogueItem:
         """Raises ItemNotFound."""
         with self._database.reading() as connection:
-            return read_items(connection, [_known(connection, item_id)])[0]
+            return read_items(connection, [known_number(connection, item_id, tenant)])[0]
 
-    def patch(self, item_id: str, details: ItemDetails) -> CatalogueItem:
+    def patch(self, item_id: str, details: ItemDetails, tenant: str = DEFAULT_TENANT) -> CatalogueItem:
         """Change the details that are said, as RFC 7396 does. Raises ItemNotFound, InvalidQuery."""
-        with self._database.writing() as connection:
-            number = _known(connection, item_id)
-            patch_item(connection, number, item_id, details)
-            return read_items(connection, [number])[0]
+        return self._database.write(patch_items, (item_id, tenant, details))
 
-    def delete(self, item_id: str) -> None:
+    def delete(self, item_id: str, tenant: str = DEFAULT_TENANT) -> None:
         """Forget an item, its photos and garments. Raises ItemNotFound."""
-        with self._database.writing() as connection:
-            forget_item(connection, _known(connection, item_id), item_id)
+        self._database.write(forget_items, (item_id, tenant))
 
     def list(self, cursor: str | None = None, limit: int = 50, filters: ItemFilters | None = None) -> ItemPage:
-        """A page of items, oldest first. Raises InvalidQuery for a cursor that is not ours."""
+        """A page of a tenant's items, oldest first. Raises InvalidQuery for a cursor that is not ours."""
         with self._database.reading() as connection:
             return list_items(connection, cursor, limit, filters or ItemFilters())
 
-    def counts(self) -> CatalogueCounts:
+    def counts(self, tenant: str | None = None) -> CatalogueCounts:
+        """Of one tenant, or of all together."""
         with self._database.reading() as connection:
-            return count_all(connection)
+            return count_all(connection, tenant)
 
     def last_sequence(self) -> int:
         """The latest change; 0 for a record that nothing happened to."""
@@ -91,7 +93,20 @@ class Catalogue:
         """Changes after `sequence`, in the order they were committed."""
         with self._database.reading() as connection:
             rows = read_changes(connection, sequence, limit)
-            return tuple(Change(row.sequence, row.kind, row.item_id, row.at) for row in rows)
+            return tuple(Change(row.sequence, row.kind, row.item_id, row.at, row.tenant) for row in rows)
+
+    def moment(self, sequence: int) -> Moment | None:
+        """The change of that number, as a snapshot remembers it; None where the record has none."""
+        if sequence == 0:
+            return Moment(sequence=0)
+        with self._database.reading() as connection:
+            rows = [row for row in read_changes(connection, sequence - 1, 1) if row.sequence == sequence]
+        return Moment(sequence=sequence, item_id=rows[0].item_id, at=rows[0].at) if rows else None
+
+    def count_designs(self, models_version: str) -> tuple[int, int]:
+        """The latest change, and how many garments of a models version are searched as of then."""
+        with self._database.reading() as connection:
+            return last_sequence(connection), count_designs(connection, models_version)
 
     def changed_since(self, sequence: int, models_version: str, limit: int = 1000) -> Changed | None:
         """What the next changes after `sequence` made of their items; None where there are none."""
@@ -111,30 +126,29 @@ class Catalogue:
                 yield sequence, batch
             yield sequence, Designs.joined([])
 
-    def find(self, garment_ids: Sequence[int]) -> Mapping[int, FoundGarment]:
-        """Garments by id with their item and photo; those that are gone are left out."""
+    def find(self, garment_ids: Sequence[int], tenant: str = DEFAULT_TENANT) -> Mapping[int, FoundGarment]:
+        """A tenant's garments by id with item and photo; those that are gone, or another's, are left out."""
         with self._database.reading() as connection:
-            return find_garments(connection, garment_ids)
+            return find_garments(connection, garment_ids, tenant)
 
-    def number_of(self, item_id: str) -> int | None:
+    def number_of(self, item_id: str, tenant: str = DEFAULT_TENANT) -> int | None:
         """The number under which an item's garments are searched."""
         with self._database.reading() as connection:
-            return number_of(connection, item_id)
+            return number_of(connection, item_id, tenant)
 
-    def photo_hashes(self, item_id: str | None = None) -> frozenset[str]:
+    def photo_hashes(self, item_id: str | None = None, tenant: str = DEFAULT_TENANT) -> frozenset[str]:
         """sha256 of every photo of an item, or of the whole record."""
         chosen = select(PhotoRecord.sha256).distinct()
         if item_id is not None:
-            chosen = chosen.join(ItemRecord, ItemRecord.number == PhotoRecord.item_number)
-            chosen = chosen.where(ItemRecord.item_id == item_id)
+            chosen = _photos_of(chosen, item_id, tenant)
         with self._database.reading() as connection:
             return frozenset(connection.scalars(chosen))
 
-    def photo_hash(self, item_id: str, photo_id: str) -> str | None:
+    def photo_hash(self, item_id: str, photo_id: str, tenant: str = DEFAULT_TENANT) -> str | None:
         """sha256 of one photo of an item; None where there is no such photo."""
-        chosen = select(PhotoRecord.sha256).join(ItemRecord, ItemRecord.number == PhotoRecord.item_number)
+        chosen = _photos_of(select(PhotoRecord.sha256), item_id, tenant)
         with self._database.reading() as connection:
-            return connection.scalar(chosen.where(ItemRecord.item_id == item_id, PhotoRecord.photo_id == photo_id))
+            return connection.scalar(chosen.where(PhotoRecord.photo_id == photo_id))
 
     def refers_to(self, sha256: str) -> bool:
         """Whether any photo has these bytes."""
@@ -142,12 +156,14 @@ class Catalogue:
         with self._database.reading() as connection:
             return connection.scalar(chosen) is not None
 
+    def copy_to(self, path: Path) -> Path | None:
+        """A copy of the record as of now, in one SQLite file; None for PostgreSQL, which pg_dump copies."""
+        return self._database.copy_to(path)
+
     def close(self) -> None:
         self._database.close()
 
 
-def _known(connection: Connection, item_id: str) -> int:
-    number = number_of(connection, item_id)
-    if number is None:
-        raise ItemNotFound(f"no item {item_id!r}")
-    return number
+def _photos_of(chosen: Select[str], item_id: str, tenant: str) -> Select[str]:
+    joined = chosen.join(ItemRecord, ItemRecord.number == PhotoRecord.item_number)
+    return joined.where(ItemRecord.tenant == tenant, ItemRecord.item_id == item_id)

@@ -4,6 +4,8 @@ CatalogueError
 ├── ItemNotFound (LookupError)     no such item, photo or garment
 ├── InvalidQuery (ValueError)      a query or filter that breaks its own rules
 ├── EmbeddingMismatch (ValueError) embeddings of another model version or dimension
+├── SnapshotUnusable               a snapshot that cannot be trusted; the index is rebuilt from the record
+├── BackupUnusable                 a backup that cannot be trusted, or a place that it cannot be put
 └── IndexUnavailable               not loaded, not caught up, or the record cannot be reached
 """
 
@@ -22,6 +24,14 @@ class InvalidQuery(CatalogueError, ValueError):
 
 class EmbeddingMismatch(CatalogueError, ValueError):
     """Embeddings of another model version or dimension than the index holds; they are never compared."""
+
+
+class SnapshotUnusable(CatalogueError):
+    """A snapshot that is damaged, of another record or of other models."""
+
+
+class BackupUnusable(CatalogueError):
+    """A backup is damaged, or there is something already where it is to be written or restored."""
 
 
 class IndexUnavailable(CatalogueError):

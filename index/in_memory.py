@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import EmbeddingMismatch
+from index.labels import Exclusions, Ids
 from index.types import Query
-from index.vectors import Candidates, Designs, Exclusions, Ids, comparable
+from index.vectors import Candidates, Designs, comparable
 from models.scoring import region_cosines, weighted_score
 from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
@@ -42,7 +43,7 @@ class InMemoryVectors:
         designs = self._designs
         if self._dimension is not None and query.embeddings.dimension != self._dimension:
             raise EmbeddingMismatch(f"the index holds vectors of {self._dimension} numbers a region")
-        allowed = exclusions.allowed(designs.item_numbers, designs.seller_keys, designs.categories)
+        allowed = exclusions.allowed(designs.labels) & (designs.labels.tenant_keys == exclusions.tenant_key)
         scores = np.array([_best_score(query, vectors) for vectors in designs.vectors], dtype=np.float32)
         ranked = [row for row in np.lexsort((designs.garment_ids, -scores)) if allowed[row] and scores[row] > -np.inf]
         best = np.array(ranked[:count], dtype=np.int64)

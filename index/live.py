@@ -1,24 +1,45 @@
-"""The index being served: loaded from the record, caught up from its change log, honest about both."""
+"""The index being served: loaded from a snapshot or the record, caught up from its change log, honest about both."""
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 from index.catalogue import Catalogue
-from index.errors import EmbeddingMismatch, IndexUnavailable
+from index.errors import EmbeddingMismatch, IndexUnavailable, SnapshotUnusable
+from index.labels import Exclusions
+from index.manifest import Manifest
+from index.shards import Shards
+from index.snapshot import Snapshots, check_files, open_blocks
 from index.types import Query
-from index.vectors import Candidates, Exclusions, VectorIndex
+from index.vectors import Candidates, VectorIndex
+
+log = logging.getLogger(__name__)
 
 
 class LiveIndex:
-    """The designs of one models version, as of `sequence`; may be used from any thread."""
+    """The designs of one models version, as of `sequence`; may be used from any thread.
 
-    def __init__(self, catalogue: Catalogue, vectors: VectorIndex, models_version: str) -> None:
+    With `snapshots`, which need `Shards`, a start maps the latest one instead of reading the whole record.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        vectors: VectorIndex,
+        models_version: str,
+        snapshots: Snapshots | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._vectors = vectors
         self._models_version = models_version
+        self._snapshots = snapshots
         self._following = threading.Lock()
         self._sequence: int | None = None
+        self.started_from: Path | None = None
+        """The snapshot that was mapped; its vectors are to be checked by `check_snapshot`."""
 
     @property
     def models_version(self) -> str:
@@ -37,35 +58,37 @@ class LiveIndex:
     @property
     def sequence(self) -> int:
         """The latest change that searches see. Raises IndexUnavailable before loading."""
-        self.require_ready()
-        assert self._sequence is not None
-        return self._sequence
+        sequence = self._sequence
+        if sequence is None:
+            raise IndexUnavailable("the index is not loaded yet")
+        return sequence
 
     def require_ready(self) -> None:
         """Raises IndexUnavailable before loading: a write that could not be searched is not begun."""
-        if self._sequence is None:
-            raise IndexUnavailable("the index is not loaded yet")
+        _ = self.sequence
+
+    @property
+    def snapshot_sequence(self) -> int:
+        """The change up to which the mapped snapshot goes; 0 where the record was read."""
+        return 0 if self.started_from is None else int(self.started_from.name.partition("-")[0])
 
     def __len__(self) -> int:
         return len(self._vectors)
 
     def load(self) -> None:
-        """Read every design of this models version; designs of others are never held. Once."""
+        """Hold every design of this models version, and never those of others. Once."""
         with self._following:
             assert self._sequence is None
-            sequence = 0
-            for read_at, designs in self._catalogue.designs(self._models_version):
-                if len(designs):
-                    self._vectors.extend(designs)
-                sequence = read_at
-            self._sequence = sequence
+            self._sequence = self._map_latest()
+            if self._sequence is None:
+                self._sequence = self._read_record()
 
-    def catch_up(self) -> None:
-        """Search everything that was committed before this call, from whatever process."""
+    def catch_up(self, to: int | None = None) -> None:
+        """Search everything that was committed before this call, from whatever process, or up to a change at least."""
         with self._following:
-            while changed := self._catalogue.changed_since(self.sequence, self._models_version):
-                self._vectors.settle(changed.item_numbers, changed.designs)
-                self._sequence = changed.sequence
+            if to is not None and self.sequence >= to:
+                return
+            self._sequence = self._follow(self.sequence)
 
     def nearest(self, query: Query, exclusions: Exclusions, count: int) -> Candidates:
         """Raises EmbeddingMismatch for a query of other models, IndexUnavailable before loading."""
@@ -73,3 +96,85 @@ class LiveIndex:
             raise EmbeddingMismatch(f"the index holds {self._models_version}, the query is of {query.models_version}")
         self.require_ready()
         return self._vectors.nearest(query, exclusions, count)
+
+    def write_snapshot(self, tick: Callable[[], None] = lambda: None, into: Snapshots | None = None) -> Path:
+        """Searches and writes go on meanwhile: what is written is one moment's immutable blocks."""
+        snapshots = into or self._snapshots
+        assert snapshots is not None and isinstance(self._vectors, Shards)
+        with self._following:
+            moment = self._catalogue.moment(self.sequence)
+            blocks, dimension = list(self._vectors.blocks()), self._vectors.dimension or 0
+        assert moment is not None
+        return snapshots.publish(blocks, dimension, self._models_version, moment, tick)
+
+    def check_snapshot(self, tick: Callable[[], None] = lambda: None) -> bool:
+        """Read what was mapped at the start; where it is damaged, be unready until all is read from the record anew.
+
+        False where that happened.
+        """
+        path = self.started_from
+        if path is None or self._snapshots is None:
+            return True
+        try:
+            check_files(path, Manifest.read(path), tick)
+        except SnapshotUnusable as error:
+            log.error("snapshot %s is not trusted, the index is rebuilt from the record: %s", path.name, error)
+            with self._following:
+                self._sequence = None
+                self._sequence = self._read_record()
+            self._snapshots.discard(path)
+            return False
+        return True
+
+    def _map_latest(self) -> int | None:
+        """The sequence caught up to from the latest snapshot that can be trusted; None where there is none."""
+        if self._snapshots is None:
+            return None
+        for path in self._snapshots.paths():
+            try:
+                sequence = self._map(path)
+            except SnapshotUnusable as error:
+                log.warning("snapshot %s is not used: %s", path.name, error)
+                continue
+            self.started_from = path
+            return sequence
+        return None
+
+    def _map(self, path: Path) -> int:
+        assert isinstance(self._vectors, Shards)
+        manifest = Manifest.read(path)
+        if manifest.models_version != self._models_version:
+            raise SnapshotUnusable(f"it is of the models {manifest.models_version}")
+        if self._catalogue.moment(manifest.moment.sequence) != manifest.moment:
+            raise SnapshotUnusable("it is of another record, or of a later state of this one")
+        self._vectors.clear()
+        self._vectors.adopt(open_blocks(path, manifest), manifest.dimension or None)
+        if len(self._vectors) != manifest.garments:
+            raise SnapshotUnusable(f"it holds {len(self._vectors)} garments, not {manifest.garments}")
+        sequence = manifest.moment.sequence
+        while True:
+            sequence = self._follow(sequence)
+            counted_at, designs = self._catalogue.count_designs(self._models_version)
+            if counted_at == sequence:
+                break
+        if designs != len(self._vectors):
+            raise SnapshotUnusable(f"caught up it holds {len(self._vectors)} garments, the record {designs}")
+        return sequence
+
+    def _read_record(self) -> int:
+        if isinstance(self._vectors, Shards):
+            self._vectors.clear()
+        sequence = 0
+        for read_at, designs in self._catalogue.designs(self._models_version):
+            if len(designs):
+                self._vectors.extend(designs)
+            sequence = read_at
+        self.started_from = None
+        return sequence
+
+    def _follow(self, sequence: int) -> int:
+        """The change that searches see once every committed one after `sequence` is taken over."""
+        while changed := self._catalogue.changed_since(sequence, self._models_version):
+            self._vectors.settle(changed.item_numbers, changed.designs)
+            sequence = changed.sequence
+        return sequence

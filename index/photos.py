@@ -60,14 +60,28 @@ class PhotoStore:
             if not self._in_use[sha256] and not still_wanted(sha256):
                 self._path(sha256).unlink(missing_ok=True)
 
-    def sweep(self, wanted: frozenset[str], older_than_s: float = SWEPT_AFTER_S) -> int:
-        """Delete unfinished files and those that nothing refers to; young ones may be another process's next commit."""
+    def sweep(
+        self,
+        wanted: frozenset[str],
+        older_than_s: float = SWEPT_AFTER_S,
+        still_wanted: Callable[[str], bool] = lambda _: False,
+        tick: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Delete unfinished files and those that nothing refers to; young ones may be another process's next commit.
+
+        `wanted` may be of a while ago if `still_wanted` knows better: it is asked before anything is deleted.
+        """
         youngest = time.time() - older_than_s
         swept = 0
         for path in self._folder.glob("??/*"):
-            if path.name not in wanted and path.stat().st_mtime <= youngest:
-                path.unlink()
-                swept += 1
+            tick()
+            if path.name in wanted or path.stat().st_mtime > youngest:
+                continue
+            if _SHA256.fullmatch(path.name):
+                self.discard(path.name, still_wanted)
+            else:
+                path.unlink(missing_ok=True)
+            swept += not path.exists()
         return swept
 
     def _path(self, sha256: str) -> Path:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection, Executable, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
-from index.errors import InvalidQuery
+from index.errors import InvalidQuery, ItemNotFound
 from index.garment_rows import GARMENT_COLUMNS, garment_from_row
 from index.records import ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord
 from index.types import (
@@ -22,16 +21,21 @@ from index.types import (
     ItemFilters,
     ItemPage,
 )
-from index.vectors import Designs, category_code, seller_key
-from models.taxonomy import REGION_COUNT, Category
+from models.taxonomy import Category
 from models.types import DescribedGarment
 
-BATCH_ROWS = 2048
 MOST_NAMED = 500
 """Numbers in one IN list; SQLite takes 32,766 variables, but a plan per length is compiled and kept."""
 
 _DESCRIBED = tuple(getattr(GarmentRecord, name) for name in GARMENT_COLUMNS)
-_DETAILS = (ItemRecord.seller_id, ItemRecord.title, ItemRecord.url, ItemRecord.published_at, ItemRecord.extra)
+_DETAILS = (
+    ItemRecord.seller_id,
+    ItemRecord.title,
+    ItemRecord.url,
+    ItemRecord.published_at,
+    ItemRecord.extra,
+    ItemRecord.disabled_until,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,10 +49,19 @@ class FoundGarment:
     garment: DescribedGarment
 
 
-def number_of(connection: Connection, item_id: str) -> int | None:
-    """The number under which an item is kept and searched."""
-    found = connection.scalar(select(ItemRecord.number).where(ItemRecord.item_id == item_id))
+def number_of(connection: Connection, item_id: str, tenant: str) -> int | None:
+    """The number under which a tenant's item is kept and searched."""
+    chosen = select(ItemRecord.number).where(ItemRecord.tenant == tenant, ItemRecord.item_id == item_id)
+    found = connection.scalar(chosen)
     return None if found is None else int(found)
+
+
+def known_number(connection: Connection, item_id: str, tenant: str) -> int:
+    """Raises ItemNotFound."""
+    number = number_of(connection, item_id, tenant)
+    if number is None:
+        raise ItemNotFound(f"no item {item_id!r}")
+    return number
 
 
 def last_sequence(connection: Connection) -> int:
@@ -66,10 +79,15 @@ def read_items(connection: Connection, numbers: Sequence[int]) -> list[Catalogue
     """Items with photos and garments, in the order of their numbers."""
     photos = _read_photos(connection, numbers)
     chosen = select(
-        ItemRecord.number, ItemRecord.item_id, ItemRecord.created_at, ItemRecord.updated_at, *_DETAILS
+        ItemRecord.number,
+        ItemRecord.tenant,
+        ItemRecord.item_id,
+        ItemRecord.created_at,
+        ItemRecord.updated_at,
+        *_DETAILS,
     ).where(ItemRecord.number.in_(numbers))
     return [
-        CatalogueItem(row.item_id, _details(row), row.created_at, row.updated_at, tuple(photos[row.number]))
+        CatalogueItem(row.item_id, _details(row), row.created_at, row.updated_at, tuple(photos[row.number]), row.tenant)
         for row in connection.execute(chosen.order_by(ItemRecord.number))
     ]
 
@@ -80,7 +98,7 @@ def list_items(connection: Connection, cursor: str | None, limit: int, filters: 
         raise InvalidQuery(f"limit must be at least 1, got {limit}")
     if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise InvalidQuery(f"no such cursor: {cursor!r}")
-    chosen = select(ItemRecord.number).where(ItemRecord.number > int(cursor or 0))
+    chosen = select(ItemRecord.number).where(ItemRecord.tenant == filters.tenant, ItemRecord.number > int(cursor or 0))
     if filters.seller_id is not None:
         chosen = chosen.where(ItemRecord.seller_id == filters.seller_id)
     if filters.category is not None or filters.group is not None:
@@ -99,14 +117,15 @@ def list_items(connection: Connection, cursor: str | None, limit: int, filters: 
     return ItemPage(tuple(read_items(connection, page)), str(page[-1]) if len(numbers) > limit else None)
 
 
-def find_garments(connection: Connection, garment_ids: Sequence[int]) -> dict[int, FoundGarment]:
-    """Garments by id; those that are gone are left out."""
+def find_garments(connection: Connection, garment_ids: Sequence[int], tenant: str) -> dict[int, FoundGarment]:
+    """A tenant's garments by id; those that are gone, or another's, are left out."""
     joined = (
         select(
             GarmentRecord.number, ItemRecord.item_id, *_DETAILS, PhotoRecord.photo_id, PhotoRecord.sha256, *_DESCRIBED
         )
         .join(PhotoRecord, PhotoRecord.number == GarmentRecord.photo_number)
         .join(ItemRecord, ItemRecord.number == GarmentRecord.item_number)
+        .where(ItemRecord.tenant == tenant)
     )
     return {
         row.number: FoundGarment(row.item_id, _details(row), row.photo_id, row.sha256, garment_from_row(row))
@@ -115,35 +134,10 @@ def find_garments(connection: Connection, garment_ids: Sequence[int]) -> dict[in
     }
 
 
-def read_designs(
-    connection: Connection, models_version: str, item_numbers: Sequence[int] | None = None
-) -> Iterator[Designs]:
-    """Searched garments of a models version in batches, of some items or of all."""
-    chosen = (
-        select(
-            GarmentRecord.number,
-            GarmentRecord.item_number,
-            ItemRecord.seller_id,
-            GarmentRecord.category,
-            GarmentRecord.mask,
-            GarmentRecord.vectors,
-        )
-        .join(ItemRecord, ItemRecord.number == GarmentRecord.item_number)
-        .where(GarmentRecord.models_version == models_version, GarmentRecord.is_design)
-        .order_by(GarmentRecord.number)
-    )
-    if item_numbers is None:
-        yield from _design_batches(connection, chosen)
-        return
-    for start in range(0, len(item_numbers), MOST_NAMED):
-        some = item_numbers[start : start + MOST_NAMED]
-        yield from _design_batches(connection, chosen.where(GarmentRecord.item_number.in_(some)))
-
-
-def count_all(connection: Connection) -> CatalogueCounts:
-    """How much the record holds."""
+def count_all(connection: Connection, tenant: str | None) -> CatalogueCounts:
+    """How much the record holds of one tenant, or of all."""
     designs = connection.execute(
-        select(GarmentRecord.models_version, GarmentRecord.category, func.count())
+        _of_tenant(select(GarmentRecord.models_version, GarmentRecord.category, func.count()), GarmentRecord, tenant)
         .where(GarmentRecord.is_design)
         .group_by(GarmentRecord.models_version, GarmentRecord.category)
     ).all()
@@ -152,31 +146,32 @@ def count_all(connection: Connection) -> CatalogueCounts:
     for version, category, count in designs:
         versions[version] += count
         categories[Category(category)] += count
+    items = select(func.count()).select_from(ItemRecord)
     return CatalogueCounts(
-        items=_count(connection, ItemRecord),
-        photos=_count(connection, PhotoRecord),
-        garments=_count(connection, GarmentRecord),
+        items=int(connection.scalar(items if tenant is None else items.where(ItemRecord.tenant == tenant)) or 0),
+        photos=_count(connection, PhotoRecord, tenant),
+        garments=_count(connection, GarmentRecord, tenant),
         designs=dict(versions),
         categories=dict(categories),
     )
 
 
-def _count(connection: Connection, record: type[Any]) -> int:
-    return int(connection.scalar(select(func.count()).select_from(record)) or 0)
+def count_designs(connection: Connection, models_version: str) -> int:
+    """Searched garments of a models version."""
+    chosen = select(func.count()).where(GarmentRecord.models_version == models_version, GarmentRecord.is_design)
+    return int(connection.scalar(chosen) or 0)
 
 
-def _design_batches(connection: Connection, chosen: Executable) -> Iterator[Designs]:
-    codes = {category.value: category_code(category) for category in Category}
-    for rows in connection.execute(chosen).partitions(BATCH_ROWS):
-        numbers, items, sellers, categories, masks, vectors = zip(*rows, strict=True)
-        yield Designs(
-            np.array(numbers, dtype=np.int64),
-            np.array(items, dtype=np.int64),
-            np.array([seller_key(seller) for seller in sellers], dtype=np.int64),
-            np.array([codes[category] for category in categories], dtype=np.uint8),
-            np.array(masks, dtype=np.uint8),
-            np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(rows), REGION_COUNT, -1),
-        )
+def _of_tenant(chosen: Select[*tuple[Any, ...]], record: type[Any], tenant: str | None) -> Select[*tuple[Any, ...]]:
+    """The rows of an item's table that are one tenant's; all where None."""
+    if tenant is None:
+        return chosen
+    return chosen.join(ItemRecord, ItemRecord.number == record.item_number).where(ItemRecord.tenant == tenant)
+
+
+def _count(connection: Connection, record: type[Any], tenant: str | None) -> int:
+    chosen = _of_tenant(select(func.count(record.number)).select_from(record), record, tenant)
+    return int(connection.scalar(chosen) or 0)
 
 
 def _read_photos(connection: Connection, item_numbers: Sequence[int]) -> dict[int, list[CataloguePhoto]]:
@@ -203,4 +198,4 @@ def _read_photos(connection: Connection, item_numbers: Sequence[int]) -> dict[in
 
 
 def _details(row: Row[Any]) -> ItemDetails:
-    return ItemDetails(row.seller_id, row.title, row.url, row.published_at, row.extra)
+    return ItemDetails(row.seller_id, row.title, row.url, row.published_at, row.extra, row.disabled_until)

@@ -1,7 +1,8 @@
 """The tables of the record, as SQLAlchemy models.
 
-items 1─n photos 1─n garments; `changes` is the log from which every live index catches up. One transaction writes one
-change, so the order of `sequence` is the order of commits (SQLite has one writer).
+items 1─n photos 1─n garments; `changes` is the log from which every live index catches up. Writers take turns (SQLite's
+own lock, an advisory one in PostgreSQL), so the order of `sequence` is the order of commits. Whatever changes here
+needs a revision in `index/migrations`; a test compares both.
 """
 
 from __future__ import annotations
@@ -10,10 +11,27 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Dialect, ForeignKey, Index, LargeBinary, String, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 1
+from index.types import DEFAULT_TENANT
+
+REVISION = "0002"
+"""The latest of `index/migrations`, which makes the tables below."""
+REVISION_TABLE = "record_revision"
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits in both: SQLite's integers are, and only INTEGER may count up by itself there."""
 
 
 class ChangeKind(StrEnum):
@@ -49,24 +67,23 @@ class Record(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON, bytes: LargeBinary}  # noqa: RUF012
 
 
-class SchemaRecord(Record):
-    """One row: the version of these tables."""
-
-    __tablename__ = "schema_version"
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-
-
 class ItemRecord(Record):
-    """An item under the caller's id; `number` is ours and is never used twice."""
+    """A tenant's item under the caller's id; `number` is ours and is never used twice."""
 
     __tablename__ = "items"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-    number: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[str] = mapped_column(unique=True)
+    __table_args__ = (
+        UniqueConstraint("tenant", "item_id", name="uq_items_tenant_item_id"),
+        Index("ix_items_tenant", "tenant", "number"),
+        {"sqlite_autoincrement": True},
+    )
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    tenant: Mapped[str] = mapped_column(server_default=DEFAULT_TENANT)
+    item_id: Mapped[str]
     seller_id: Mapped[str | None] = mapped_column(index=True)
     title: Mapped[str | None]
     url: Mapped[str | None]
     published_at: Mapped[datetime | None]
+    disabled_until: Mapped[datetime | None]
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -80,8 +97,8 @@ class PhotoRecord(Record):
         UniqueConstraint("item_number", "sha256"),
         {"sqlite_autoincrement": True},
     )
-    number: Mapped[int] = mapped_column(primary_key=True)
-    item_number: Mapped[int] = mapped_column(ForeignKey("items.number", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    item_number: Mapped[int] = mapped_column(Number, ForeignKey("items.number", ondelete="CASCADE"))
     photo_id: Mapped[str]
     sha256: Mapped[str] = mapped_column(index=True)
     width: Mapped[int]
@@ -102,9 +119,9 @@ class GarmentRecord(Record):
         Index("ix_garments_searched", "models_version", "is_design"),
         {"sqlite_autoincrement": True},
     )
-    number: Mapped[int] = mapped_column(primary_key=True)
-    photo_number: Mapped[int] = mapped_column(ForeignKey("photos.number", ondelete="CASCADE"), index=True)
-    item_number: Mapped[int] = mapped_column(ForeignKey("items.number", ondelete="CASCADE"), index=True)
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    photo_number: Mapped[int] = mapped_column(Number, ForeignKey("photos.number", ondelete="CASCADE"), index=True)
+    item_number: Mapped[int] = mapped_column(Number, ForeignKey("items.number", ondelete="CASCADE"), index=True)
     position: Mapped[int]
     is_design: Mapped[bool]
     models_version: Mapped[str]
@@ -126,8 +143,9 @@ class ChangeRecord(Record):
 
     __tablename__ = "changes"
     __table_args__ = ({"sqlite_autoincrement": True},)
-    sequence: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(Number, primary_key=True)
     kind: Mapped[str]
-    item_number: Mapped[int]
+    item_number: Mapped[int] = mapped_column(Number)
+    tenant: Mapped[str] = mapped_column(server_default=DEFAULT_TENANT)
     item_id: Mapped[str]
     at: Mapped[datetime]

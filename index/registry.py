@@ -13,7 +13,20 @@ from index.live import LiveIndex
 from index.photos import PhotoStore
 from index.search import find_hits
 from index.shards import Shards
-from index.types import Added, CatalogueItem, Hit, IndexStats, ItemDetails, ItemFilters, ItemPage, NewPhoto, Query
+from index.snapshot import Snapshots
+from index.types import (
+    DEFAULT_TENANT,
+    Added,
+    CatalogueItem,
+    Hit,
+    IndexStats,
+    ItemDetails,
+    ItemFilters,
+    ItemPage,
+    NewPhoto,
+    Query,
+)
+from index.upkeep import SNAPSHOT_EVERY, Upkeep
 from index.vectors import VectorIndex
 
 
@@ -24,20 +37,29 @@ class Registry:
     """
 
     def __init__(
-        self, database_url: str, data_dir: Path, models_version: str, vectors: VectorIndex | None = None
+        self,
+        database_url: str,
+        data_dir: Path,
+        models_version: str,
+        vectors: VectorIndex | None = None,
+        snapshot_every: int = SNAPSHOT_EVERY,
     ) -> None:
         self._vectors = Shards(os.cpu_count() or 1) if vectors is None else vectors
+        snapshots = Snapshots(data_dir / "snapshots") if isinstance(self._vectors, Shards) else None
         self._catalogue = Catalogue(database_url)
         self._photos = PhotoStore(data_dir / "photos")
-        self._live = LiveIndex(self._catalogue, self._vectors, models_version)
+        self._live = LiveIndex(self._catalogue, self._vectors, models_version, snapshots)
+        self._upkeep = Upkeep(self._catalogue, self._photos, self._live, snapshot_every if snapshots else 0)
 
     def start(self) -> None:
-        """Sweep what a crash left behind, load the index, become ready. Once."""
-        self._photos.sweep(self._catalogue.photo_hashes())
+        """Load the index and become ready; what a crash left behind is swept in the background. Once."""
         self._live.load()
         self._live.catch_up()
+        self._upkeep.start()
 
     def close(self) -> None:
+        """Give up what goes on in the background, release threads and connections."""
+        self._upkeep.stop()
         self._vectors.close()
         self._catalogue.close()
 
@@ -67,39 +89,42 @@ class Registry:
             raise EmbeddingMismatch(f"the index holds {self._live.models_version}, the photo is of other models")
         if hashlib.sha256(data).hexdigest() != photo.sha256:
             raise InvalidQuery("sha256 is not that of the photo's bytes")
-        replaced = self._catalogue.photo_hashes(photo.item_id) if photo.replace else frozenset()
+        replaced = self._catalogue.photo_hashes(photo.item_id, photo.tenant) if photo.replace else frozenset()
         with self._photos.stored(photo.sha256, data):
             added = self._catalogue.add(photo)
-        self._live.catch_up()
+        self._live.catch_up(added.sequence)
+        self._upkeep.changed()
         self._discard(replaced)
         return added
 
-    def get(self, item_id: str) -> CatalogueItem:
+    def get(self, item_id: str, tenant: str = DEFAULT_TENANT) -> CatalogueItem:
         """Raises ItemNotFound."""
-        return self._catalogue.get(item_id)
+        return self._catalogue.get(item_id, tenant)
 
-    def patch(self, item_id: str, details: ItemDetails) -> CatalogueItem:
+    def patch(self, item_id: str, details: ItemDetails, tenant: str = DEFAULT_TENANT) -> CatalogueItem:
         """Change the details that are said; metadata as RFC 7396 merges. Raises ItemNotFound, InvalidQuery."""
         self._live.require_ready()
-        item = self._catalogue.patch(item_id, details)
+        item = self._catalogue.patch(item_id, details, tenant)
         self._live.catch_up()
+        self._upkeep.changed()
         return item
 
-    def delete(self, item_id: str) -> None:
+    def delete(self, item_id: str, tenant: str = DEFAULT_TENANT) -> None:
         """Forget an item, its photos and their bytes. Raises ItemNotFound."""
         self._live.require_ready()
-        hashes = self._catalogue.photo_hashes(item_id)
-        self._catalogue.delete(item_id)
+        hashes = self._catalogue.photo_hashes(item_id, tenant)
+        self._catalogue.delete(item_id, tenant)
         self._live.catch_up()
+        self._upkeep.changed()
         self._discard(hashes)
 
     def list(self, cursor: str | None = None, limit: int = 50, filters: ItemFilters | None = None) -> ItemPage:
-        """A page of items, oldest first. Raises InvalidQuery."""
+        """A page of a tenant's items, oldest first. Raises InvalidQuery."""
         return self._catalogue.list(cursor, limit, filters)
 
-    def photo_bytes(self, item_id: str, photo_id: str) -> bytes:
+    def photo_bytes(self, item_id: str, photo_id: str, tenant: str = DEFAULT_TENANT) -> bytes:
         """A registered photo as it was uploaded. Raises ItemNotFound."""
-        sha256 = self._catalogue.photo_hash(item_id, photo_id)
+        sha256 = self._catalogue.photo_hash(item_id, photo_id, tenant)
         if sha256 is None:
             raise ItemNotFound(f"item {item_id!r} has no photo {photo_id!r}")
         return self._photos.read(sha256)
@@ -108,9 +133,9 @@ class Registry:
         """The items that resemble the query most, best first. Raises EmbeddingMismatch."""
         return find_hits(query, self._live, self._catalogue)
 
-    def stats(self) -> IndexStats:
-        """The record and the live index side by side."""
-        counts = self._catalogue.counts()
+    def stats(self, tenant: str | None = None) -> IndexStats:
+        """The record, of one tenant or of all, and the live index side by side."""
+        counts = self._catalogue.counts(tenant)
         version = self._live.models_version
         return IndexStats(
             counts=counts,

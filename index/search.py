@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from index.catalogue import Catalogue
+from index.labels import Exclusions, category_code, microseconds, seller_key, tenant_key
 from index.live import LiveIndex
 from index.reading import FoundGarment
 from index.types import Hit, Query
-from index.vectors import Candidates, Exclusions, category_code, comparable, seller_key
+from index.vectors import Candidates, comparable
 from models.scoring import colour_shifts, region_cosines, weighted_score
 from models.types import RegionEmbeddings
 
@@ -35,7 +37,7 @@ class Comparison:
 
 def find_hits(query: Query, live: LiveIndex, catalogue: Catalogue) -> list[Hit]:
     """At most `top_k` hits with at least `min_score`, ties by item id. Raises EmbeddingMismatch, IndexUnavailable."""
-    found = catalogue.find(_contenders(query, live, _exclusions(query, catalogue)))
+    found = catalogue.find(_contenders(query, live, _exclusions(query, catalogue)), query.filters.tenant)
     best: dict[str, tuple[int, Comparison]] = {}
     for garment_id, record in sorted(found.items()):
         compared = _compare(query, record.garment.embeddings)
@@ -49,10 +51,14 @@ def find_hits(query: Query, live: LiveIndex, catalogue: Catalogue) -> list[Hit]:
 
 def _exclusions(query: Query, catalogue: Catalogue) -> Exclusions:
     filters = query.filters
+    item, seller, before = filters.exclude_item_id, filters.exclude_seller_id, filters.published_before
     return Exclusions(
-        None if filters.exclude_item_id is None else catalogue.number_of(filters.exclude_item_id),
-        None if filters.exclude_seller_id is None else seller_key(filters.exclude_seller_id),
-        frozenset(category_code(category) for category in filters.categories),
+        item_number=None if item is None else catalogue.number_of(item, filters.tenant),
+        seller_key=None if seller is None else seller_key(seller),
+        categories=frozenset(category_code(category) for category in filters.categories),
+        tenant_key=tenant_key(filters.tenant),
+        published_before=None if before is None else microseconds(before),
+        now=microseconds(datetime.now(UTC)),
     )
 
 

@@ -15,16 +15,23 @@ from models.taxonomy import REGION_COUNT, Category, WeightGroup
 from models.types import DescribedGarment, RegionEmbeddings
 from models.weighting import RegionWeights
 
+DEFAULT_TENANT = "default"
+"""Whose an item is where nobody says; a tenant never sees, finds or changes what is another's."""
+
 
 @dataclass(frozen=True, slots=True)
 class ItemDetails:
-    """What the caller says of an item; None means not said. `published_at` carries a time zone."""
+    """What the caller says of an item; None means not said. Moments carry a time zone.
+
+    Until `disabled_until` the item is kept but answers no search; a moment that has passed switches it on again.
+    """
 
     seller_id: str | None = None
     title: str | None = None
     url: str | None = None
     published_at: datetime | None = None
     metadata: Mapping[str, Any] | None = None
+    disabled_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class CatalogueItem:
     created_at: datetime
     updated_at: datetime
     photos: tuple[CataloguePhoto, ...]
+    tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,7 @@ class NewPhoto:
     garments: tuple[DescribedGarment, ...]
     design: int
     replace: bool = False
+    tenant: str = DEFAULT_TENANT
 
     def __post_init__(self) -> None:
         if not 0 <= self.design < len(self.garments):
@@ -91,11 +100,20 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which items may answer; empty means all."""
+    """Which of a tenant's items may answer; empty means all.
+
+    `published_before` (with a time zone): only items published earlier; those that do not say when are left out.
+    """
 
     exclude_seller_id: str | None = None
     exclude_item_id: str | None = None
     categories: frozenset[Category] = frozenset()
+    tenant: str = DEFAULT_TENANT
+    published_before: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.published_before is not None and self.published_before.tzinfo is None:
+            raise InvalidQuery("published_before needs a time zone")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,11 +166,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class ItemFilters:
-    """Which items to list; None means any. `category` and `group` are those of an item's designs."""
+    """Which of a tenant's items to list; None means any. `category` and `group` are those of an item's designs."""
 
     seller_id: str | None = None
     category: Category | None = None
     group: WeightGroup | None = None
+    tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +190,12 @@ class Change:
     kind: str
     item_id: str
     at: datetime
+    tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueCounts:
-    """How much the record holds; `designs` by models version, `categories` over all designs."""
+    """How much the record holds, all tenants together or one; `designs` by models version, `categories` over all."""
 
     items: int
     photos: int

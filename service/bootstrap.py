@@ -48,11 +48,16 @@ def load_rules(settings: Settings) -> Rules:
     return Rules(read_weight_table(settings.weights_dir / "region_weights.json"), read_policy(settings.policy_file))
 
 
+def database_url(settings: Settings) -> str:
+    """Where the record is: as set, else SQLite in the data dir."""
+    return settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'catalogue.sqlite'}"
+
+
 def open_registry(settings: Settings, version: str) -> Registry:
     """The record and the index in the data dir; to be started."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     folder = settings.data_dir.resolve()
-    return Registry(settings.database_url or f"sqlite:///{folder / 'catalogue.sqlite'}", folder, version)
+    return Registry(database_url(settings), folder, version, snapshot_every=settings.index.snapshot_every)
 
 
 def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber = load_describer) -> Selvedge:

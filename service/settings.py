@@ -61,6 +61,14 @@ class CheckSettings(_Section):
     keep_days: int = Field(default=30, ge=0, description="Days that an answered check can be read again; 0 keeps none")
 
 
+class IndexSettings(_Section):
+    """The index."""
+
+    snapshot_every: int = Field(
+        default=10_000, ge=0, description="Changes between two snapshots that shorten the next start; 0 writes none"
+    )
+
+
 class LogSettings(_Section):
     """Logs on standard error."""
 
@@ -94,6 +102,7 @@ class Settings(BaseSettings):
     capacity: CapacitySettings = CapacitySettings()
     cache: CacheSettings = CacheSettings()
     checks: CheckSettings = CheckSettings()
+    index: IndexSettings = IndexSettings()
     log: LogSettings = LogSettings()
 
 

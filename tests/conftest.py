@@ -6,6 +6,10 @@ import os
 
 from hypothesis import settings
 
+from tests.postgres import postgres
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("selvedge", deadline=None)
 settings.load_profile("selvedge")
+
+__all__ = ["postgres"]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from index.types import Filters, ItemDetails, NewPhoto, Query
+from index.labels import NEVER, NOT_DISABLED, Labels, tenant_key
+from index.types import DEFAULT_TENANT, Filters, ItemDetails, NewPhoto, Query
 from index.vectors import Designs
 from models.geometry import Box
 from models.scoring import mask_bits
@@ -108,6 +109,7 @@ def make_new_photo(
     replace: bool = False,
     models_version: str = MODELS_VERSION,
     photo_seed: int | None = None,
+    tenant: str = DEFAULT_TENANT,
     **garment: Any,
 ) -> NewPhoto:
     """A photo of item `SKU-<seed>` with one garment; its bytes are `make_photo_bytes(photo_seed or seed)`."""
@@ -122,6 +124,7 @@ def make_new_photo(
         garments=(make_garment(seed, **garment),) if garments is None else garments,
         design=design,
         replace=replace,
+        tenant=tenant,
     )
 
 
@@ -146,16 +149,24 @@ def make_query(garment: DescribedGarment, weights: RegionWeights | None = None, 
     return Query(garment.embeddings, garment.mirrored, RegionWeights.equal() if weights is None else weights, **fields)
 
 
-def make_designs(seed: int, count: int, masks: Iterable[int] = (ALL_VISIBLE,), dimension: int = 16) -> Designs:
-    """Searched garments 1..count, one an item, their masks taken in turn."""
+def make_designs(
+    seed: int, count: int, masks: Iterable[int] = (ALL_VISIBLE,), dimension: int = 16, **labels: Any
+) -> Designs:
+    """Searched garments 1..count, one an item, their masks taken in turn; `labels` are other columns of theirs."""
     chosen = list(masks)
     seen = [make_embeddings(seed * 100_000 + row, chosen[row % len(chosen)], dimension) for row in range(count)]
     numbers = np.arange(1, count + 1)
+    columns = {
+        "garment_ids": numbers,
+        "item_numbers": numbers.copy(),
+        "tenant_keys": np.full(count, tenant_key(DEFAULT_TENANT)),
+        "seller_keys": numbers % 7,
+        "categories": (numbers % 13 + 1).astype(np.uint8),
+        "published": np.full(count, NEVER),
+        "disabled_until": np.full(count, NOT_DISABLED),
+    }
     return Designs(
-        numbers,
-        numbers.copy(),
-        numbers % 7,
-        (numbers % 13 + 1).astype(np.uint8),
+        Labels(**(columns | labels)),
         np.array([embeddings.mask for embeddings in seen], dtype=np.uint8),
         np.array([embeddings.vectors for embeddings in seen]).reshape(count, REGION_COUNT, dimension),
     )

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from index.errors import CatalogueError
 from models.errors import ModelsError
+from service.cli.index_commands import index_app
 from service.errors import ServiceError
 from service.settings import Settings, read_settings, settings_table
 
@@ -23,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
+app.add_typer(index_app, name="index")
 DataDir = Annotated[Path | None, typer.Option(help="Where record and photos lie (SELVEDGE_DATA_DIR).")]
 Url = Annotated[str | None, typer.Option(help="Talk to a running service there instead of opening the data dir.")]
 
@@ -31,7 +34,7 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line; errors of ours become one line and exit code 2 instead of a traceback."""
     try:
         app(arguments)
-    except (ServiceError, ModelsError, OSError) as error:
+    except (ServiceError, ModelsError, CatalogueError, OSError) as error:
         Console(stderr=True).print(f"selvedge: {error}", style="red", markup=False, highlight=False)
         raise SystemExit(2) from error
 

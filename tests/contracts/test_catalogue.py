@@ -1,4 +1,4 @@
-"""What every record must do; run against SQLite, the only one yet."""
+"""What every record must do; run against SQLite and a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,15 +13,25 @@ import pytest
 
 from index.catalogue import Catalogue
 from index.errors import EmbeddingMismatch, InvalidQuery, ItemNotFound
+from index.labels import NEVER, NOT_DISABLED, microseconds, seller_key, tenant_key
 from index.types import ItemDetails, ItemFilters
-from index.vectors import seller_key
 from models.taxonomy import Category, WeightGroup
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo
+from tests.postgres import Cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty record."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/record.db"
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return cluster.new_database()
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    opened = Catalogue(f"sqlite:///{tmp_path}/record.db")
+def catalogue(url: str) -> Iterator[Catalogue]:
+    opened = Catalogue(url)
     yield opened
     opened.close()
 
@@ -138,8 +148,9 @@ def test_a_moment_keeps_its_instant(catalogue: Catalogue) -> None:
         ItemDetails(metadata={"size": float("nan")}),
         ItemDetails(metadata={"when": datetime(2026, 1, 2, tzinfo=UTC)}),
         ItemDetails(metadata=json.loads('{"a":[' * 17 + "]}" * 17)),
+        ItemDetails(disabled_until=datetime(2026, 1, 2)),
     ],
-    ids=["half a character", "not a number", "not JSON", "too deep"],
+    ids=["half a character", "not a number", "not JSON", "too deep", "no time zone"],
 )
 def test_details_that_cannot_be_kept_are_the_callers_mistake(catalogue: Catalogue, details: ItemDetails) -> None:
     """Refused, and the item stays as it was."""
@@ -194,7 +205,7 @@ def test_changed_items_come_with_all_their_designs(catalogue: Catalogue) -> None
     changed = catalogue.changed_since(0, MODELS_VERSION)
     assert changed is not None
     assert (changed.sequence, len(changed.item_numbers), len(changed.designs)) == (4, 2, 2)
-    assert set(changed.designs.seller_keys) == {seller_key("s1")}
+    assert set(changed.designs.labels.seller_keys) == {seller_key("s1")}
     np.testing.assert_array_equal(changed.designs.vectors[1], make_garment(4).embeddings.vectors)
     assert catalogue.changed_since(4, MODELS_VERSION) is None
     other = catalogue.changed_since(0, "other models")
@@ -273,9 +284,9 @@ def test_adds_of_many_threads_are_each_counted_once(catalogue: Catalogue) -> Non
     assert sorted(one.sequence for one in added if one.created) == list(range(1, 13))
 
 
-def test_adds_of_two_processes_wait_for_each_other(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_adds_of_two_processes_wait_for_each_other(catalogue: Catalogue, url: str) -> None:
     """Each with connections of its own; none fails, none is lost."""
-    other = Catalogue(f"sqlite:///{tmp_path}/record.db")
+    other = Catalogue(url)
     with ThreadPoolExecutor(2) as threads:
         added = [threads.submit((catalogue, other)[seed % 2].add, make_new_photo(seed)).result for seed in range(40)]
         assert all(result().created for result in added)
@@ -283,11 +294,96 @@ def test_adds_of_two_processes_wait_for_each_other(catalogue: Catalogue, tmp_pat
     assert (catalogue.counts().items, catalogue.last_sequence()) == (40, 40)
 
 
-def test_the_record_outlives_its_process(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_the_record_outlives_its_process(catalogue: Catalogue, url: str) -> None:
     """Opened again it holds the same."""
     catalogue.add(make_new_photo(1, details=ItemDetails(title="Shirt", metadata={"é": [1, None]})))
     before = catalogue.get("SKU-1").details
     catalogue.close()
-    again = Catalogue(f"sqlite:///{tmp_path}/record.db")
+    again = Catalogue(url)
     assert again.get("SKU-1").details == before
     again.close()
+
+
+def test_tenants_never_meet(catalogue: Catalogue) -> None:
+    """The same item id is another item for another tenant, in every question and every change."""
+    ours = catalogue.add(make_new_photo(1, details=ItemDetails(title="Ours")))
+    theirs = catalogue.add(make_new_photo(1, details=ItemDetails(title="Theirs"), tenant="B"))
+    catalogue.add(make_new_photo(2, tenant="B"))
+    assert (ours.created, theirs.created) == (True, True)
+    assert catalogue.number_of("SKU-1") != catalogue.number_of("SKU-1", "B")
+    assert (catalogue.get("SKU-1").details.title, catalogue.get("SKU-1", "B").details.title) == ("Ours", "Theirs")
+    assert (catalogue.get("SKU-1").tenant, catalogue.get("SKU-1", "B").tenant) == ("default", "B")
+    assert [item.item_id for item in catalogue.list().items] == ["SKU-1"]
+    assert [item.item_id for item in catalogue.list(filters=ItemFilters(tenant="B")).items] == ["SKU-1", "SKU-2"]
+    assert catalogue.list(filters=ItemFilters(tenant="C")).items == ()
+    for call in (catalogue.get, catalogue.delete, lambda item_id: catalogue.patch(item_id, ItemDetails(title="Taken"))):
+        with pytest.raises(ItemNotFound):
+            call("SKU-2")
+    assert (catalogue.photo_hash("SKU-2", "x"), catalogue.photo_hashes("SKU-2")) == (None, frozenset())
+    assert [change.tenant for change in catalogue.changes_since(0)] == ["default", "B", "B"]
+    catalogue.delete("SKU-1", "B")
+    assert catalogue.get("SKU-1").details.title == "Ours"
+
+
+def test_counts_are_of_one_tenant_or_of_all(catalogue: Catalogue) -> None:
+    """A tenant's counts tell nothing of the others."""
+    for seed, tenant in ((1, "A"), (2, "A"), (3, "B")):
+        catalogue.add(make_new_photo(seed, tenant=tenant, garments=(make_garment(seed), make_garment(seed + 50))))
+    found = {tenant: catalogue.counts(tenant) for tenant in ("A", "B", "C", None)}
+    assert {tenant: counts.items for tenant, counts in found.items()} == {"A": 2, "B": 1, "C": 0, None: 3}
+    assert {tenant: counts.garments for tenant, counts in found.items()} == {"A": 4, "B": 2, "C": 0, None: 6}
+    assert found["A"].designs == {MODELS_VERSION: 2}
+    assert found["C"].categories == {}
+
+
+def test_garments_are_found_for_their_own_tenant_only(catalogue: Catalogue) -> None:
+    """Even by their numbers."""
+    catalogue.add(make_new_photo(1, tenant="A"))
+    garment = catalogue.get("SKU-1", "A").photos[0].garments[0].garment_id
+    assert set(catalogue.find([garment], "A")) == {garment}
+    assert catalogue.find([garment], "B") == catalogue.find([garment]) == {}
+
+
+def test_designs_carry_what_searches_filter_by(catalogue: Catalogue) -> None:
+    """Tenant, seller, publication and the end of being disabled, or that they were never said."""
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    said = ItemDetails(seller_id="s1", published_at=moment, disabled_until=moment + timedelta(days=1))
+    catalogue.add(make_new_photo(1, details=said, tenant="A"))
+    catalogue.add(make_new_photo(2))
+    labels = next(iter(catalogue.designs(MODELS_VERSION)))[1].labels
+    assert labels.tenant_keys.tolist() == [tenant_key("A"), tenant_key("default")]
+    assert labels.published.tolist() == [microseconds(moment), NEVER]
+    assert labels.disabled_until.tolist() == [microseconds(moment) + 86_400_000_000, NOT_DISABLED]
+    assert catalogue.get("SKU-1", "A").details == said
+
+
+def test_one_write_of_several_at_once_may_fail_alone(catalogue: Catalogue) -> None:
+    """They share a transaction; a mistake undoes the write that made it and no other."""
+
+    def write(seed: int) -> str:
+        try:
+            catalogue.add(make_new_photo(seed, dimension=64 if seed % 4 == 3 else 128))
+        except EmbeddingMismatch:
+            return "refused"
+        return "added"
+
+    catalogue.add(make_new_photo(1000))
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(write, range(64)))
+    assert [answer == "refused" for answer in answers] == [seed % 4 == 3 for seed in range(64)]
+    assert catalogue.counts().items == 1 + answers.count("added")
+    assert len(catalogue.changes_since(0)) == 1 + answers.count("added")
+
+
+def test_a_reader_of_the_log_misses_nothing_while_others_write(catalogue: Catalogue, url: str) -> None:
+    """Numbers are committed in order, whoever writes: what was passed by is never filled in later."""
+    other = Catalogue(url)
+    seen: list[int] = []
+    with ThreadPoolExecutor(8) as threads:
+        writes = [threads.submit((catalogue, other)[seed % 2].add, make_new_photo(seed)) for seed in range(60)]
+        while not all(write.done() for write in writes):
+            seen += [change.sequence for change in catalogue.changes_since(seen[-1] if seen else 0)]
+    seen += [change.sequence for change in catalogue.changes_since(seen[-1] if seen else 0)]
+    other.close()
+    assert seen == [change.sequence for change in catalogue.changes_since(0)]
+    assert len(seen) == 60

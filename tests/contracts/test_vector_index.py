@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from index.errors import EmbeddingMismatch
 from index.in_memory import InMemoryVectors
+from index.labels import NEVER, Exclusions, tenant_key
 from index.shards import Shards
 from index.types import Query
-from index.vectors import Candidates, Designs, Exclusions, VectorIndex
+from index.vectors import Candidates, Designs, VectorIndex
 from models.scoring import region_cosines, weighted_score
 from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
@@ -134,13 +136,51 @@ def test_one_small_region_cannot_decide(vectors: VectorIndex) -> None:
         (Exclusions(categories=frozenset({2, 4})), {1, 3}),
         (Exclusions(item_number=3, seller_key=1, categories=frozenset({2, 4, 5})), {4}),
         (Exclusions(categories=frozenset({13})), set()),
+        (Exclusions(published_before=4), {1, 2, 3}),
+        (Exclusions(published_before=5, seller_key=1), {2, 3, 4}),
+        (Exclusions(now=6), {1, 2, 3, 4, 5, 6, 7, 8, 9}),
+        (Exclusions(now=6, item_number=8, published_before=100), {1, 2, 3, 4, 5, 6, 7}),
     ],
 )
 def test_the_excluded_never_answer(vectors: VectorIndex, exclusions: Exclusions, expected: set[int]) -> None:
-    """By item, seller and category, alone and together."""
-    designs = make_designs(1, 9)
+    """By item, seller, category and publication, alone and together; the ninth says not when it was published."""
+    designs = make_designs(1, 9, published=np.array([*range(1, 9), NEVER]))
     vectors.extend(designs)
     assert set(ids(vectors.nearest(query_like(designs, 0), exclusions, 10))) == expected
+
+
+def test_what_is_disabled_answers_again_when_its_time_has_come(vectors: VectorIndex) -> None:
+    """Until later than now: not; from then on: as ever."""
+    designs = make_designs(1, 3, disabled_until=np.array([0, 10, 20]))
+    vectors.extend(designs)
+    query = query_like(designs, 0)
+    found = {now: sorted(ids(vectors.nearest(query, Exclusions(now=now), 5))) for now in (0, 9, 10, 20)}
+    assert found == {0: [1], 9: [1], 10: [1, 2], 20: [1, 2, 3]}
+    assert len(vectors) == 3
+
+
+def test_a_tenant_finds_its_own_alone(vectors: VectorIndex) -> None:
+    """However near what is another's, and though the rest of the filters would let it pass."""
+    keys = [tenant_key("A"), tenant_key("B"), tenant_key("A"), tenant_key("default")]
+    designs = make_designs(1, 4, tenant_keys=np.array(keys))
+    vectors.extend(designs)
+    query = query_like(designs, 1)
+    for tenant, expected in (("A", [1, 3]), ("B", [2]), ("default", [4]), ("C", [])):
+        assert sorted(ids(vectors.nearest(query, Exclusions(tenant_key=tenant_key(tenant)), 10))) == expected
+    vectors.settle(np.array([2]), NO_DESIGNS)
+    assert ids(vectors.nearest(query, Exclusions(tenant_key=tenant_key("B")), 10)) == []
+    assert len(vectors) == 3
+
+
+def test_settling_refiles_what_filters(vectors: VectorIndex) -> None:
+    """An item that is disabled, dated or enabled again is so for the next search."""
+    designs = make_designs(1, 2)
+    vectors.extend(designs)
+    query = query_like(designs, 0)
+    for disabled, published, expected in ((100, NEVER, [2]), (0, 3, [1, 2]), (0, 70, [2])):
+        labels = replace(designs.labels, disabled_until=np.array([disabled, 0]), published=np.array([published, 5]))
+        vectors.settle(np.array([1, 2]), replace(designs, labels=labels))
+        assert sorted(ids(vectors.nearest(query, Exclusions(now=50, published_before=60), 5))) == expected
 
 
 def test_settling_adds_and_forgets(vectors: VectorIndex) -> None:
@@ -164,14 +204,7 @@ def test_settling_refiles_under_another_seller(vectors: VectorIndex) -> None:
     """A patched seller is excluded from then on, the former one is not."""
     designs = make_designs(1, 2)
     vectors.extend(designs)
-    moved = Designs(
-        designs.garment_ids,
-        designs.item_numbers,
-        np.array([50, 2]),
-        designs.categories,
-        designs.masks,
-        designs.vectors,
-    )
+    moved = replace(designs, labels=replace(designs.labels, seller_keys=np.array([50, 2])))
     vectors.settle(np.array([1]), moved.where(moved.item_numbers == 1))
     query = query_like(designs, 0)
     assert ids(vectors.nearest(query, Exclusions(seller_key=50), 10)) == [2]

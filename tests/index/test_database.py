@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,29 @@ from sqlalchemy import text
 
 from index.database import Database
 from index.errors import IndexUnavailable
-from index.records import SCHEMA_VERSION
+from tests.postgres import Cluster
+
+APPEND = text("INSERT INTO changes (kind, item_number, item_id, at) VALUES ('added', 1, 'a', 'x')")
+COUNT = text("SELECT count(*) FROM changes")
 
 
 def url_of(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        opened = Database(url_of(tmp_path / "record.db"))
+    else:
+        cluster: Cluster = request.getfixturevalue("postgres")
+        opened = Database(cluster.new_database())
+    yield opened
+    opened.close()
+
+
 def test_commits_are_on_disk_before_they_are_acknowledged(tmp_path: Path) -> None:
-    """WAL with synchronous FULL (2), foreign keys on, on every connection."""
+    """WAL with synchronous FULL (2), foreign keys on, on every connection, a just migrated one's included."""
     database = Database(url_of(tmp_path / "record.db"))
     for opened in (database.reading, database.writing):
         with opened() as connection:
@@ -26,19 +41,6 @@ def test_commits_are_on_disk_before_they_are_acknowledged(tmp_path: Path) -> Non
             assert connection.scalar(text("PRAGMA synchronous")) == 2
             assert connection.scalar(text("PRAGMA foreign_keys")) == 1
     database.close()
-
-
-@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, None])
-def test_another_schema_version_is_refused(tmp_path: Path, version: int | None) -> None:
-    """A newer record, or tables that are not ours, with what to do."""
-    path = tmp_path / "record.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE schema_version (version INTEGER)" if version else "CREATE TABLE theirs (x)")
-        if version:
-            connection.execute("INSERT INTO schema_version VALUES (?)", (version,))
-    connection.close()
-    with pytest.raises(IndexUnavailable, match="restore a backup, or name another database"):
-        Database(url_of(path))
 
 
 def test_a_file_that_is_no_record_is_refused(tmp_path: Path) -> None:
@@ -50,7 +52,7 @@ def test_a_file_that_is_no_record_is_refused(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"not a database")
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://u:secret@h/d", "no url"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://u:secret@h/d", "no url"])
 def test_a_record_that_would_not_last_is_refused(url: str) -> None:
     """Memory, engines that are not supported and nonsense; a password is not repeated."""
     with pytest.raises(IndexUnavailable, match="sqlite:///PATH") as refused:
@@ -58,26 +60,59 @@ def test_a_record_that_would_not_last_is_refused(url: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_an_outage() -> None:
+    """Named as one, without the password."""
+    with pytest.raises(IndexUnavailable, match="cannot be used") as refused:
+        Database("postgresql://somebody:secret@127.0.0.1:1/record")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_failed_write_leaves_nothing(database: Database) -> None:
     """The transaction is undone as a whole."""
-    database = Database(url_of(tmp_path / "record.db"))
     with pytest.raises(ZeroDivisionError), database.writing() as connection:
-        connection.execute(text("INSERT INTO changes (kind, item_number, item_id, at) VALUES ('added', 1, 'a', 'x')"))
+        connection.execute(APPEND)
         raise ZeroDivisionError
     with database.reading() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM changes")) == 0
-    database.close()
+        assert connection.scalar(COUNT) == 0
 
 
-def test_a_read_sees_one_moment(tmp_path: Path) -> None:
+def test_a_read_sees_one_moment(database: Database) -> None:
     """What is committed beside it stays invisible until the next read."""
-    database = Database(url_of(tmp_path / "record.db"))
-    count = text("SELECT count(*) FROM changes")
     with database.reading() as reader:
-        assert reader.scalar(count) == 0
+        assert reader.scalar(COUNT) == 0
         with database.writing() as writer:
-            writer.execute(text("INSERT INTO changes (kind, item_number, item_id, at) VALUES ('added', 1, 'a', 'x')"))
-        assert reader.scalar(count) == 0
+            writer.execute(APPEND)
+        assert reader.scalar(COUNT) == 0
     with database.reading() as reader:
-        assert reader.scalar(count) == 1
+        assert reader.scalar(COUNT) == 1
+
+
+def test_a_connection_that_the_server_cut_is_replaced(postgres: Cluster) -> None:
+    """A restart of PostgreSQL fails what runs, not what comes after."""
+    database = Database(postgres.new_database())
+    with pytest.raises(IndexUnavailable), database.reading() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with database.reading() as connection:
+        assert connection.scalar(COUNT) == 0
     database.close()
+
+
+def test_a_writer_that_waits_too_long_says_so(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process that holds the writers' lock is an outage, not an endless wait."""
+    monkeypatch.setattr("index.database.BUSY_TIMEOUT_S", 0.2)
+    url = postgres.new_database()
+    first, second = Database(url), Database(url)
+    with first.writing(), pytest.raises(IndexUnavailable, match="lock"), second.writing():
+        pass
+    with second.writing() as connection:
+        connection.execute(APPEND)
+    first.close()
+    second.close()
+
+
+def test_sqlite_files_of_before_are_closed_cleanly(tmp_path: Path) -> None:
+    """After closing no other process is kept out."""
+    Database(url_of(tmp_path / "record.db")).close()
+    with sqlite3.connect(tmp_path / "record.db", timeout=0.1) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+    connection.close()

@@ -1,10 +1,11 @@
-"""Random histories against a plain dict: add, view, replace, patch, delete, restart, search, in any order."""
+"""Random histories against a plain dict: add, replace, patch, delete, snapshot, restart, crash and search."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -13,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from index.errors import ItemNotFound
 from index.registry import Registry
-from index.types import Filters, ItemDetails, NewPhoto
+from index.types import Filters, ItemDetails, ItemFilters, NewPhoto
 from models.scoring import region_cosines, weighted_score
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
@@ -22,6 +23,8 @@ from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_p
 ITEMS = st.sampled_from(["A", "B", "C", "D"])
 PHOTOS = st.integers(0, 7)
 SELLERS = st.sampled_from(["s1", "s2", None])
+TENANTS = st.sampled_from(["default", "B"])
+FUTURE, PAST = datetime(2126, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 MASKS = (31, 31, 7, 15, 23, 31, 4, 31)
 
 
@@ -31,10 +34,11 @@ def garment_of(photo: int) -> DescribedGarment:
 
 @dataclass
 class PlainItem:
-    """What the dict remembers: photos in order, the seller."""
+    """What the dict remembers: photos in order, the seller, whether it is disabled."""
 
     photos: list[int] = field(default_factory=list)
     seller: str | None = None
+    disabled: bool = False
 
 
 class Histories(RuleBasedStateMachine):
@@ -43,7 +47,7 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="selvedge-"))
-        self.plain: dict[str, PlainItem] = {}
+        self.plain: dict[tuple[str, str], PlainItem] = {}
         self.open()
 
     def open(self) -> None:
@@ -55,13 +59,14 @@ class Histories(RuleBasedStateMachine):
             self.registry.close()
             shutil.rmtree(self.folder)
 
-    @rule(item_id=ITEMS, photo=PHOTOS, seller=SELLERS, replace=st.booleans())
-    def add(self, item_id: str, photo: int, seller: str | None, replace: bool) -> None:
+    @rule(item_id=ITEMS, photo=PHOTOS, seller=SELLERS, replace=st.booleans(), tenant=TENANTS)
+    def add(self, item_id: str, photo: int, seller: str | None, replace: bool, tenant: str) -> None:
+        details = ItemDetails(seller_id=seller)
         new: NewPhoto = make_new_photo(
-            photo, item_id, (garment_of(photo),), details=ItemDetails(seller_id=seller), replace=replace
+            photo, item_id, (garment_of(photo),), details=details, replace=replace, tenant=tenant
         )
         added = self.registry.add(new, make_photo_bytes(photo))
-        plain = self.plain.setdefault(item_id, PlainItem())
+        plain = self.plain.setdefault((tenant, item_id), PlainItem())
         assert added.created == (photo not in plain.photos)
         if replace:
             plain.photos = [photo]
@@ -69,36 +74,52 @@ class Histories(RuleBasedStateMachine):
             plain.photos.append(photo)
         plain.seller = seller or plain.seller
 
-    @rule(item_id=ITEMS, seller=SELLERS)
-    def patch(self, item_id: str, seller: str | None) -> None:
+    @rule(item_id=ITEMS, seller=SELLERS, tenant=TENANTS, disabled=st.booleans())
+    def patch(self, item_id: str, seller: str | None, tenant: str, disabled: bool) -> None:
         try:
-            self.registry.patch(item_id, ItemDetails(seller_id=seller))
-            self.plain[item_id].seller = seller or self.plain[item_id].seller
+            details = ItemDetails(seller_id=seller, disabled_until=FUTURE if disabled else PAST)
+            self.registry.patch(item_id, details, tenant)
+            plain = self.plain[tenant, item_id]
+            plain.seller, plain.disabled = seller or plain.seller, disabled
         except ItemNotFound:
-            assert item_id not in self.plain
+            assert (tenant, item_id) not in self.plain
 
-    @rule(item_id=ITEMS)
-    def delete(self, item_id: str) -> None:
+    @rule(item_id=ITEMS, tenant=TENANTS)
+    def delete(self, item_id: str, tenant: str) -> None:
         try:
-            self.registry.delete(item_id)
-            del self.plain[item_id]
+            self.registry.delete(item_id, tenant)
+            del self.plain[tenant, item_id]
         except ItemNotFound:
-            assert item_id not in self.plain
+            assert (tenant, item_id) not in self.plain
+
+    @rule()
+    def snapshot(self) -> None:
+        self.registry._live.write_snapshot()
+
+    @rule()
+    def crash(self) -> None:
+        """What was acknowledged is on disk: a copy of the folder, taken while all is open, is as good as it."""
+        copy = Path(tempfile.mkdtemp(prefix="selvedge-"))
+        shutil.copytree(self.folder, copy, dirs_exist_ok=True)
+        self.registry.close()
+        shutil.rmtree(self.folder)
+        self.folder = copy
+        self.open()
 
     @rule()
     def restart(self) -> None:
         self.registry.close()
         self.open()
 
-    @rule(seed=st.integers(0, 50), photo=PHOTOS, top_k=st.integers(1, 5), seller=SELLERS)
-    def search(self, seed: int, photo: int, top_k: int, seller: str | None) -> None:
+    @rule(seed=st.integers(0, 50), photo=PHOTOS, top_k=st.integers(1, 5), seller=SELLERS, tenant=TENANTS)
+    def search(self, seed: int, photo: int, top_k: int, seller: str | None, tenant: str) -> None:
         weights = make_weights(seed)
-        filters = Filters(exclude_seller_id=seller)
+        filters = Filters(exclude_seller_id=seller, tenant=tenant)
         query = make_query(garment_of(photo), weights, top_k=top_k, filters=filters)
         expected = {
             item_id: score
-            for item_id, plain in self.plain.items()
-            if seller is None or plain.seller != seller
+            for (owner, item_id), plain in self.plain.items()
+            if owner == tenant and not plain.disabled and (seller is None or plain.seller != seller)
             if (score := best_score(garment_of(photo), plain, weights)) is not None
         }
         ranked = sorted(expected.items(), key=lambda entry: (-entry[1], entry[0]))[:top_k]
@@ -109,15 +130,16 @@ class Histories(RuleBasedStateMachine):
         if not hasattr(self, "registry"):
             return
         held = {
-            item.item_id: (
-                [self.registry.photo_bytes(item.item_id, photo.photo_id) for photo in item.photos],
+            (tenant, item.item_id): (
+                [self.registry.photo_bytes(item.item_id, photo.photo_id, tenant) for photo in item.photos],
                 item.details.seller_id,
             )
-            for item in self.registry.list().items
+            for tenant in ("default", "B")
+            for item in self.registry.list(filters=ItemFilters(tenant=tenant)).items
         }
         assert held == {
-            item_id: ([make_photo_bytes(photo) for photo in plain.photos], plain.seller)
-            for item_id, plain in self.plain.items()
+            key: ([make_photo_bytes(photo) for photo in plain.photos], plain.seller)
+            for key, plain in self.plain.items()
         }
         files = [path for path in (self.folder / "photos").rglob("*") if path.is_file()]
         assert len(files) == len({photo for plain in self.plain.values() for photo in plain.photos})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.catalogue import Catalogue
-from index.errors import EmbeddingMismatch, IndexUnavailable
+from index.errors import EmbeddingMismatch, IndexUnavailable, InvalidQuery
 from index.in_memory import InMemoryVectors
 from index.live import LiveIndex
 from index.search import find_hits
@@ -161,6 +162,52 @@ def test_filters_exclude_seller_and_item_and_keep_categories(searching: Searchin
     assert found(Filters(exclude_item_id="B")) == ["A", "C"]
     assert found(Filters(categories=frozenset({Category.VEST}))) == ["C"]
     assert found(Filters(exclude_seller_id="nobody", exclude_item_id="nothing")) == ["A", "B", "C"]
+
+
+def test_only_what_was_published_before_answers(searching: Searching) -> None:
+    """Strictly before; what does not say when is left out; without the filter all answer."""
+    garment = make_garment(1)
+    for name, day in (("A", 1), ("B", 2), ("C", None)):
+        moment = None if day is None else datetime(2026, 1, day, tzinfo=UTC)
+        searching.add(make_new_photo(1, name, (garment,), details=ItemDetails(published_at=moment)))
+
+    def found(filters: Filters) -> list[str]:
+        return [hit.item_id for hit in searching.hits(garment, filters=filters)]
+
+    assert found(Filters(published_before=datetime(2026, 1, 2, tzinfo=UTC))) == ["A"]
+    assert found(Filters(published_before=datetime(2026, 1, 2, 0, 0, 0, 1, tzinfo=UTC))) == ["A", "B"]
+    assert found(Filters()) == ["A", "B", "C"]
+    with pytest.raises(InvalidQuery):
+        Filters(published_before=datetime(2026, 1, 2))
+
+
+def test_a_disabled_item_does_not_answer(searching: Searching) -> None:
+    """Until the moment that was said; one in the past disables nothing."""
+    garment = make_garment(1)
+    now = datetime.now(UTC)
+    for name, days in (("GONE", 1), ("BACK", -1)):
+        details = ItemDetails(disabled_until=now + timedelta(days=days))
+        searching.add(make_new_photo(1, name, (garment,), details=details))
+    assert [hit.item_id for hit in searching.hits(garment)] == ["BACK"]
+    searching.catalogue.patch("GONE", ItemDetails(disabled_until=now))
+    searching.live.catch_up()
+    assert [hit.item_id for hit in searching.hits(garment)] == ["BACK", "GONE"]
+
+
+def test_a_tenant_never_finds_what_is_anothers(searching: Searching) -> None:
+    """Not by likeness, and an excluded item of the same name is the tenant's own."""
+    garment = make_garment(1)
+    for tenant in ("A", "B"):
+        searching.add(make_new_photo(1, garments=(garment,), details=ItemDetails(title=tenant), tenant=tenant))
+    searching.add(make_new_photo(2, "OTHER", (garment,), tenant="A"))
+
+    def found(filters: Filters) -> list[tuple[str, str | None]]:
+        return [(hit.item_id, hit.details.title) for hit in searching.hits(garment, filters=filters)]
+
+    assert found(Filters(tenant="A")) == [("OTHER", None), ("SKU-1", "A")]
+    assert found(Filters(tenant="A", exclude_item_id="SKU-1")) == [("OTHER", None)]
+    assert found(Filters(tenant="B", exclude_item_id="OTHER")) == [("SKU-1", "B")]
+    assert found(Filters()) == found(Filters(tenant="C")) == []
 
 
 def test_only_the_design_of_a_photo_is_searched(searching: Searching) -> None:

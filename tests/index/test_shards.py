@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from index.blocks import Block, LooseRows
+from index.blocks import Block
 from index.in_memory import InMemoryVectors
+from index.labels import Exclusions, Ids
+from index.loose_rows import LooseRows
 from index.shards import LOOSE_ROWS, MOST_DEAD, SealedRows, Shards
 from index.types import Query
-from index.vectors import Designs, Exclusions, Ids
+from index.vectors import Designs
 from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
 from tests.factories import make_designs, make_garment, make_query, make_weights
@@ -34,7 +37,7 @@ def query_like(designs: Designs, row: int, seed: int = 0) -> Query:
 
 
 def blocks_of(shards: Shards) -> list[Block]:
-    return [block for blocks in shards._view.values() for block in blocks]
+    return [block for _, block in shards.blocks()]
 
 
 def test_rows_score_the_same_loose_and_sealed() -> None:
@@ -106,8 +109,8 @@ def test_searches_beside_writes_see_whole_writes(shards: Shards) -> None:
         """Two views an item, under garment ids that were never used."""
         chosen = np.repeat(items, 2)
         rows = 2 * chosen + np.tile([0, 1], len(items))
-        sellers, categories, masks = views.seller_keys[rows], views.categories[rows], views.masks[rows]
-        return Designs(generation * 10_000 + rows, chosen, sellers, categories, masks, views.vectors[rows])
+        labels = replace(views.labels.where(rows), garment_ids=generation * 10_000 + rows, item_numbers=chosen)
+        return Designs(labels, views.masks[rows], views.vectors[rows])
 
     items = np.arange(700)
     shards.extend(replaced(items, 1))

@@ -1,0 +1,65 @@
+"""The tables of the record: made, brought up to date, or refused where a newer Selvedge wrote them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from index.errors import IndexUnavailable
+from index.records import REVISION, REVISION_TABLE, Record
+
+FIRST_REVISION = "0001"
+_BEFORE_ALEMBIC = "schema_version"
+"""The table that said which version a record had, before there were revisions; only version 1 was ever written."""
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether nothing needs to be done."""
+    return REVISION_TABLE in set(inspect(connection).get_table_names()) and _revision(connection) == REVISION
+
+
+def prepare_schema(connection: Connection) -> None:
+    """Make the tables or upgrade them, in the caller's transaction. Raises IndexUnavailable where they are not ours."""
+    tables = set(inspect(connection).get_table_names())
+    if REVISION_TABLE in tables:
+        _upgrade(connection, _revision(connection))
+    elif _BEFORE_ALEMBIC in tables:
+        version = connection.scalar(text(f"SELECT version FROM {_BEFORE_ALEMBIC}"))
+        _upgrade(connection, FIRST_REVISION if version == 1 else f"version {version}", adopt=True)
+    elif tables & set(Record.metadata.tables) or (tables and connection.dialect.name == "sqlite"):
+        raise _refused("tables of something else")
+    else:
+        _upgrade(connection, None)
+
+
+def _upgrade(connection: Connection, found: str | None, adopt: bool = False) -> None:
+    # Imported where it is needed: a record that is up to date, which is the rule, does not wait for it.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    if found is not None and found not in {
+        script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
+    }:
+        raise _refused(f"schema revision {found!r}")
+    if adopt:
+        command.stamp(config, FIRST_REVISION)
+    command.upgrade(config, REVISION)
+    if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
+        raise IndexUnavailable("upgrading the record would have broken it; nothing was changed")
+
+
+def _revision(connection: Connection) -> str:
+    return str(connection.scalar(text(f"SELECT version_num FROM {REVISION_TABLE}")))
+
+
+def _refused(found: str) -> IndexUnavailable:
+    return IndexUnavailable(
+        f"the record has {found}, this Selvedge knows none later than {REVISION!r}: start the Selvedge that wrote it, "
+        "restore a backup, or name another database"
+    )

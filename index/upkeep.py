@@ -1,0 +1,91 @@
+"""What goes on beside searches: leftover photos swept, the mapped snapshot checked, a new one written now and then."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from index.catalogue import Catalogue
+from index.errors import CatalogueError
+from index.live import LiveIndex
+from index.photos import PhotoStore
+
+log = logging.getLogger(__name__)
+
+SNAPSHOT_EVERY = 10_000
+"""Changes between two snapshots, and so about the most that a start has to catch up with."""
+
+
+class _Stopped(Exception):
+    """The service is being closed: what goes on is given up."""
+
+
+class Upkeep:
+    """One thread. A failure is logged and never stops a search or a write."""
+
+    def __init__(self, catalogue: Catalogue, photos: PhotoStore, live: LiveIndex, snapshot_every: int) -> None:
+        self._catalogue = catalogue
+        self._photos = photos
+        self._live = live
+        self._snapshot_every = snapshot_every
+        self._snapshot_at = 0
+        self._stopping = False
+        self._woken = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="upkeep", daemon=True)
+
+    def start(self) -> None:
+        """Once the index is loaded, from a snapshot of change `LiveIndex.snapshot_sequence` or from the record."""
+        self._snapshot_at = self._live.snapshot_sequence
+        self._thread.start()
+
+    def changed(self) -> None:
+        """Tell that there was a change; returns at once."""
+        if self._due:
+            self._woken.set()
+
+    def stop(self) -> None:
+        """Give up what goes on; an unfinished snapshot leaves no trace."""
+        self._stopping = True
+        self._woken.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def _due(self) -> bool:
+        return self._snapshot_every > 0 and self._live.sequence - self._snapshot_at >= self._snapshot_every
+
+    def _work(self) -> None:
+        try:
+            self._try("check the snapshot", self._check)
+            self._try("sweep the photos", self._sweep)
+            while True:
+                self._tick()
+                if self._due:
+                    self._try("write a snapshot", self._write)
+                self._woken.wait()
+                self._woken.clear()
+        except (_Stopped, CatalogueError):
+            return
+
+    def _try(self, what: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (CatalogueError, OSError) as error:
+            log.warning("could not %s: %s", what, error)
+
+    def _check(self) -> None:
+        if not self._live.check_snapshot(self._tick):
+            self._snapshot_at = 0
+
+    def _sweep(self) -> None:
+        self._photos.sweep(self._catalogue.photo_hashes(), still_wanted=self._catalogue.refers_to, tick=self._tick)
+
+    def _write(self) -> None:
+        # Set first: a disk that refuses is asked again after as many changes, not after every one.
+        self._snapshot_at = self._live.sequence
+        log.info("snapshot written: %s", self._live.write_snapshot(self._tick).name)
+
+    def _tick(self) -> None:
+        if self._stopping:
+            raise _Stopped

@@ -1,0 +1,122 @@
+"""Durable writes beside the bare disk: `python -m tests.benchmarks.index_writes [SECONDS]`.
+
+Embeddings are given. A client adds new items one after the other; raw is one file to which as many bytes as an item's
+garment takes are appended and fsynced, in the same run and folder.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from index.catalogue import Catalogue
+from index.garment_rows import garment_to_row
+from index.registry import Registry
+from index.types import NewPhoto
+from tests.benchmarks.tables import Report
+from tests.factories import MODELS_VERSION, make_new_photo, make_photo_bytes
+from tests.postgres import find_postgres, running_cluster
+
+SECONDS = 5.0
+PREPARED = 4000
+ONE, MANY = 1, 16
+
+
+def measure(folder: Path, seconds: float) -> Report:
+    """Adds a second by record, clients, and with or without the photo's bytes."""
+    report = Report("Durable adds, embeddings given, beside raw append + fsync")
+    raw = raw_rate(folder, seconds)
+    report.add("raw append + fsync, one client", "1×", f"{raw:.0f}/s", round(raw * seconds))
+    _measure_record(report, "SQLite", f"sqlite:///{folder}/record.db", raw, seconds)
+    registry = Registry(f"sqlite:///{folder}/record.db", folder, MODELS_VERSION)
+    registry.start()
+    for clients in (ONE, MANY):
+        rate, count = adds_a_second(_adding_with_bytes(registry), clients, seconds)
+        measured = f"{rate:.0f}/s = {rate / raw:.1f}×"
+        report.add(f"SQLite, with the photo's file, searchable, {clients} client(s)", "", measured, count)
+    registry.close()
+    if find_postgres() is None:
+        report.notes.append("PostgreSQL is not installed here")
+        return report
+    with running_cluster(durable=True) as cluster:
+        _measure_record(report, "PostgreSQL", cluster.new_database(), raw, seconds)
+    return report
+
+
+def _measure_record(report: Report, name: str, url: str, raw: float, seconds: float) -> None:
+    for clients, bar in ((ONE, "≥ 0.8×"), (MANY, "≥ 8×")):
+        catalogue = Catalogue(url)
+        rate, count = adds_a_second(_adding(catalogue, clients), clients, seconds)
+        catalogue.close()
+        report.add(f"{name}, the record alone, {clients} client(s)", bar, f"{rate:.0f}/s = {rate / raw:.1f}×", count)
+
+
+def _adding(catalogue: Catalogue, run: int) -> Callable[[], object]:
+    numbers = itertools.count()
+    return lambda: catalogue.add(_new_item(next(numbers), run))
+
+
+def _adding_with_bytes(registry: Registry) -> Callable[[], object]:
+    numbers = itertools.count(registry.sequence)
+
+    def add() -> object:
+        seed = next(numbers)
+        return registry.add(_new_item(seed, "with bytes"), make_photo_bytes(seed % len(_photos())))
+
+    return add
+
+
+@functools.cache
+def _photos() -> list[NewPhoto]:
+    """Made beforehand: making them costs more than adding them."""
+    return [make_new_photo(seed) for seed in range(PREPARED)]
+
+
+def _new_item(number: int, run: object) -> NewPhoto:
+    photos = _photos()
+    return replace(photos[number % len(photos)], item_id=f"{run}-{number}")
+
+
+def adds_a_second(add: Callable[[], object], clients: int, seconds: float) -> tuple[float, int]:
+    """The rate, and how many adds it was measured on."""
+    _photos()
+    counts = [0] * clients
+    started = time.perf_counter()
+
+    def work(client: int) -> None:
+        while time.perf_counter() - started < seconds:
+            add()
+            counts[client] += 1
+
+    threads = [threading.Thread(target=work, args=(client,)) for client in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - started), sum(counts)
+
+
+def raw_rate(folder: Path, seconds: float) -> float:
+    """Appends a second of as many bytes as a garment's columns hold, each fsynced before the next."""
+    row = garment_to_row(make_new_photo(1).garments[0])
+    data = b"x" * sum(len(value) for value in row.values() if isinstance(value, bytes))
+    started, count = time.perf_counter(), 0
+    with (folder / "raw").open("ab", buffering=0) as file:
+        while time.perf_counter() - started < seconds:
+            file.write(data)
+            os.fsync(file.fileno())
+            count += 1
+    return count / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        measure(Path(scratch), float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS).print()

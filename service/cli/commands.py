@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from models.errors import ModelsError
+from service.cli.keys import app as keys_app
 from service.errors import ServiceError
 from service.settings import Settings, read_settings, settings_table
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
+app.add_typer(keys_app, name="keys")
 DataDir = Annotated[Path | None, typer.Option(help="Where record and photos lie (SELVEDGE_DATA_DIR).")]
 Url = Annotated[str | None, typer.Option(help="Talk to a running service there instead of opening the data dir.")]
 

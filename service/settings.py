@@ -31,7 +31,9 @@ class ImageSettings(_Section):
     min_side: int = Field(default=32, gt=0, description="Shortest side of a photo, in pixels")
     max_frames: int = Field(default=1_000, gt=0, description="Most frames of an animation, of which the first is seen")
     decoders: int = Field(default=2, ge=0, description="Processes that decode photos; 0 decodes in this one, unbounded")
-    decode_s: float = Field(default=10.0, gt=0, description="Longest time that decoding a photo may take, in seconds")
+    decode_s: float = Field(
+        default=5.0, gt=0, description="Most processor time that decoding a photo may take, in seconds"
+    )
     decode_memory_mb: int = Field(default=2_000, ge=100, description="Most memory that decoding may take, in megabytes")
 
     def limits(self) -> ImageLimits:

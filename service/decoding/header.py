@@ -15,6 +15,10 @@ from models.preprocessing import ImageLimits
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 
+_SCAN = b"\xff\xda"
+_MOST_SCANS = 100
+"""Every scan of a progressive JPEG passes over all its blocks, and may be a few hundred bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
@@ -98,6 +102,9 @@ def _jpeg(data: bytes) -> ImageHeader:
             raise UndecodableImage("the JPEG holds no picture")
         if marker in _START_OF_FRAME:
             height, width = struct.unpack_from(">HH", data, place + 3)
+            # Pixels never hold this pair of bytes; cameras write a dozen scans at most.
+            if data.count(_SCAN) > _MOST_SCANS:
+                raise ImageTooLarge(f"more than {_MOST_SCANS} scans")
             return ImageHeader("JPEG", width, height, 1)
         place += length
 

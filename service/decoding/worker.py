@@ -19,6 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from PIL import Image as PillowImage
+
 from models import errors as models_errors
 from models.errors import ImageError, ImageTooLarge, UndecodableImage
 from models.preprocessing import ImageLimits, decode
@@ -47,6 +49,8 @@ def main() -> None:
     numbers = [int(argument) for argument in sys.argv[1:]]
     fd, max_pixels, max_side, min_side, max_frames, seconds, memory = numbers
     limits = ImageLimits(max_pixels, max_side, min_side)
+    # Formats are loaded now, not with the first photo.
+    PillowImage.init()
     _confine(memory, max_pixels)
     with socket.socket(fileno=fd) as wire:
         wire.sendall(READY)

@@ -13,8 +13,11 @@ from fastapi import FastAPI
 from prometheus_client import start_http_server
 
 from service import bootstrap
+from service.access.contract import GuardedApp
+from service.access.gate import Gate
 from service.demo_loading import fill_empty_index
 from service.door import Door
+from service.idempotency import Idempotency
 from service.observability import Metrics, configure_logs
 from service.problems import install_problem_handlers
 from service.request_log import RequestLog
@@ -34,7 +37,7 @@ def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> F
     """The application; it answers /livez at once and everything else once `assemble` is done."""
     metrics = Metrics()
     door = Door(settings, metrics)
-    app = FastAPI(
+    app = GuardedApp(
         title="Selvedge",
         version=VERSION,
         summary="Tells whether a garment photo copies a registered design, and which parts.",
@@ -44,6 +47,8 @@ def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> F
     install_problem_handlers(app)
     for router in (checks.router, catalogue.router, weights.router, health.router, page_router(demo=settings.demo)):
         app.include_router(router)
+    app.add_middleware(Idempotency, door=door)
+    app.add_middleware(Gate, door=door)
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(CorrelationIdMiddleware)
     return app

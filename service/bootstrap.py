@@ -9,27 +9,33 @@ from contextlib import ExitStack
 import structlog
 
 from index.registry import Registry
-from models.preprocessing import ImageLimits, decode
 from models.runtime.describe import Describer, PhotoDescriber
 from models.runtime.shipped import open_describer
 from models.types import DescribedGarment
 from models.weighting import read_weight_table
+from service.access.keyring import Keyring
+from service.access.keys_store import open_key_store
+from service.access.rates import Rates
 from service.cache import SeenCache, VerdictCache
 from service.cache_store import CacheStore, NoStore, RedisStore
 from service.capacity import Capacity
 from service.check import PlagiarismChecker, Rules
 from service.checks_store import ChecksStore
+from service.claims import LocalClaims, RedisClaims
 from service.compare import Comparer
+from service.decoding.decoders import DecodeLimits, DecoderPool, InProcessDecoder, PhotoDecoder
 from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import UNREGISTERED
 from service.embedded_redis import EmbeddedRedis
+from service.errors import SettingsError
+from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
 from service.images import PhotoReader
 from service.observability import Metrics
 from service.policy import read_policy
 from service.registration import Registrar
 from service.selvedge import Selvedge
-from service.settings import Settings
+from service.settings import ImageSettings, Settings
 
 log = structlog.get_logger()
 
@@ -64,19 +70,26 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     """Load models, rules and index; blocks until all are warm. Raises where one of them cannot be trusted."""
     rules = load_rules(settings)
     describer = make_describer(settings)
-    canary = warm_up(describer, settings.images.limits())
     # Whatever was opened before something failed is closed again: a start may be tried anew in the same process.
     with ExitStack() as opened:
+        decoder = make_decoder(settings.images)
+        opened.callback(decoder.close)
+        canary = warm_up(describer, decoder)
         registry = open_registry(settings, describer.models_version)
         opened.callback(registry.close)
         registry.start()
         checks = ChecksStore(f"sqlite:///{settings.data_dir.resolve() / 'checks.sqlite'}", settings.checks.keep_days)
         opened.callback(checks.close)
+        keys = open_key_store(settings)
+        opened.callback(keys.close)
+        keyring = Keyring(keys, settings.access.per_minute)
+        fetcher = make_fetcher(settings)
         redis, store = _open_store(settings, metrics)
         opened.pop_all()
+    link = store.link if isinstance(store, RedisStore) else None
     capacity = Capacity(settings.capacity.workers, settings.capacity.queue)
     seen = SeenCache(store, describer.models_version, settings.cache.seen_ttl_s, metrics)
-    reader = PhotoReader(describer, seen, capacity, settings.images.limits(), settings.images.max_bytes)
+    reader = PhotoReader(describer, seen, capacity, decoder, settings.images.max_bytes)
     verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
     metrics.watch(registry, capacity)
     log.info("assembled", models=describer.models_version, sequence=registry.sequence, policy=rules.policy.version)
@@ -90,15 +103,38 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         comparer=Comparer(reader, registry, rules, capacity),
         checks=checks,
         store=store,
+        keyring=keyring,
+        rates=Rates(link),
+        claims=LocalClaims() if link is None else RedisClaims(link),
+        decoder=decoder,
+        fetcher=fetcher,
         capacity=capacity,
         redis=redis,
         canary=canary,
     )
 
 
-def warm_up(describer: Describer, limits: ImageLimits) -> DescribedGarment | None:
+def make_decoder(images: ImageSettings) -> PhotoDecoder:
+    """Processes apart, or this one where the settings say so."""
+    limits = DecodeLimits(images.limits(), images.max_frames, images.decode_s, images.decode_memory_mb * 1_000_000)
+    return DecoderPool(images.decoders, limits) if images.decoders else InProcessDecoder(limits)
+
+
+def make_fetcher(settings: Settings) -> UrlFetcher | None:
+    """None where no hosts are named. Raises SettingsError for hosts that are none."""
+    try:
+        hosts = parse_hosts(settings.urls.hosts)
+    except ValueError as error:
+        raise SettingsError(f"urls.hosts: {error}") from error
+    if not hosts:
+        return None
+    urls = settings.urls
+    return UrlFetcher(FetchLimits(hosts, settings.images.max_bytes, urls.connect_s, urls.total_s))
+
+
+def warm_up(describer: Describer, decoder: PhotoDecoder) -> DescribedGarment | None:
     """Describe a drawn garment, so that the first caller does not pay for it; the canary of readiness."""
-    photo = describer.describe(decode(_draw_canary(), limits))
+    photo = describer.describe(decoder.decode(_draw_canary()))
     if not photo.garments:
         log.warning("canary_not_seen", models=describer.models_version)
         return None

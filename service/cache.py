@@ -28,7 +28,10 @@ class Versions:
 
 
 class SeenCache:
-    """Photo hash + models version (+ the category told) → what the models saw."""
+    """Tenant + photo hash + models version (+ the category told) → what the models saw.
+
+    Every tenant has entries of its own: how fast an answer comes must not tell what others have uploaded.
+    """
 
     def __init__(self, store: CacheStore, models_version: str, ttl_s: int, metrics: Metrics) -> None:
         self._store = store
@@ -36,8 +39,8 @@ class SeenCache:
         self._ttl_s = ttl_s
         self._metrics = metrics
 
-    async def get(self, sha256: str, category: Category | None) -> DescribedPhoto | None:
-        data = await self._store.get(self._key(sha256, category))
+    async def get(self, tenant: str, sha256: str, category: Category | None) -> DescribedPhoto | None:
+        data = await self._store.get(self._key(tenant, sha256, category))
         photo = None
         if data is not None:
             try:
@@ -47,31 +50,31 @@ class SeenCache:
         self._metrics.cache_lookup("seen", photo is not None)
         return photo
 
-    async def put(self, photo: DescribedPhoto, category: Category | None) -> None:
-        await self._store.put(self._key(photo.sha256, category), pack(photo), self._ttl_s)
+    async def put(self, tenant: str, photo: DescribedPhoto, category: Category | None) -> None:
+        await self._store.put(self._key(tenant, photo.sha256, category), pack(photo), self._ttl_s)
 
-    def _key(self, sha256: str, category: Category | None) -> str:
-        return f"selvedge:seen:{self._models_version}:{sha256}:{category or '-'}"
+    def _key(self, tenant: str, sha256: str, category: Category | None) -> str:
+        return f"selvedge:{tenant}:seen:{self._models_version}:{sha256}:{category or '-'}"
 
 
 class VerdictCache:
-    """Photo hash + everything that the verdict depends on → the answer's JSON, without its own id and timings."""
+    """Tenant + photo hash + all that the verdict depends on → the answer's JSON, without its own id and timings."""
 
     def __init__(self, store: CacheStore, ttl_s: int, metrics: Metrics) -> None:
         self._store = store
         self._ttl_s = ttl_s
         self._metrics = metrics
 
-    async def get(self, sha256: str, options: str, versions: Versions) -> bytes | None:
-        found = await self._store.get(_verdict_key(sha256, options, versions))
+    async def get(self, tenant: str, sha256: str, options: str, versions: Versions) -> bytes | None:
+        found = await self._store.get(_verdict_key(tenant, sha256, options, versions))
         self._metrics.cache_lookup("verdict", found is not None)
         return found
 
-    async def put(self, sha256: str, options: str, versions: Versions, answer: bytes) -> None:
+    async def put(self, tenant: str, sha256: str, options: str, versions: Versions, answer: bytes) -> None:
         """`versions` are those read *before* the search: an add meanwhile must not be hidden by this answer."""
-        await self._store.put(_verdict_key(sha256, options, versions), answer, self._ttl_s)
+        await self._store.put(_verdict_key(tenant, sha256, options, versions), answer, self._ttl_s)
 
 
-def _verdict_key(sha256: str, options: str, versions: Versions) -> str:
+def _verdict_key(tenant: str, sha256: str, options: str, versions: Versions) -> str:
     asked = json.dumps([options, asdict(versions)], sort_keys=True)
-    return f"selvedge:verdict:{sha256}:{hashlib.sha256(asked.encode()).hexdigest()[:32]}"
+    return f"selvedge:{tenant}:verdict:{sha256}:{hashlib.sha256(asked.encode()).hexdigest()[:32]}"

@@ -13,6 +13,7 @@ from models.errors import InvalidValue
 from models.taxonomy import RegionName, WeightGroup
 from models.types import DescribedGarment
 from models.weighting import RegionWeights, WeightTable
+from service.access.tenancy import TenantCatalogue
 from service.cache import VerdictCache, Versions
 from service.capacity import Capacity
 from service.checks_store import ChecksStore, new_check_id
@@ -74,22 +75,24 @@ class PlagiarismChecker:
         self._capacity = capacity
         self._metrics = metrics
 
-    async def check(self, data: bytes, fields: CheckFields) -> CheckOut:
+    async def check(self, data: bytes, fields: CheckFields, tenant: str) -> CheckOut:
         """The answer, kept under its own check id."""
         started = time.perf_counter()
         async with self._capacity.admitted():
             sha256 = await self._reader.hash(data)
+            catalogue = TenantCatalogue(self._registry, tenant)
             # Read before the search: an add meanwhile must not be hidden by a cached answer.
-            versions = self._rules.versions(self._reader.models_version, self._registry.sequence)
+            versions = self._rules.versions(self._reader.models_version, catalogue.sequence)
             question = fields.fingerprint()
-            remembered = await self._verdicts.get(sha256, question, versions)
+            remembered = await self._verdicts.get(tenant, sha256, question, versions)
             if remembered is not None:
                 answer = CheckOut.model_validate_json(remembered)
             else:
-                seen = await self._reader.look(data, fields.category, sha256)
-                answer = await self._judge_photo(seen, fields, versions)
-                await self._verdicts.put(sha256, question, versions, answer.model_dump_json().encode())
-            overlay = await self._draw(data, fields) if "overlay" in fields.include else None
+                seen = await self._reader.look(data, tenant, fields.category, sha256)
+                answer = await self._judge_photo(seen, fields, versions, catalogue)
+                answered = answer.model_dump_json().encode()
+                await self._verdicts.put(tenant, sha256, question, versions, answered)
+            overlay = await self._draw(data, fields, tenant) if "overlay" in fields.include else None
             timings = {} if remembered is not None else answer.timings_ms
             timings = timings | {"total": (time.perf_counter() - started) * 1e3}
             answer = answer.model_copy(
@@ -102,12 +105,15 @@ class PlagiarismChecker:
             )
             self._metrics.stages(timings)
             self._metrics.verdict(answer.verdict)
-            return await self._keep(answer)
+            return await self._keep(answer, tenant)
 
-    async def _judge_photo(self, seen: SeenPhoto, fields: CheckFields, versions: Versions) -> CheckOut:
+    async def _judge_photo(
+        self, seen: SeenPhoto, fields: CheckFields, versions: Versions, catalogue: TenantCatalogue
+    ) -> CheckOut:
         started = time.perf_counter()
         garments = [
-            await self._capacity.run(self._judge_garment, garment, fields) for garment in seen.described.garments
+            await self._capacity.run(self._judge_garment, garment, fields, catalogue)
+            for garment in seen.described.garments
         ]
         nothing = Verdict.CLEAR if garments else Verdict.NO_GARMENT
         return CheckOut(
@@ -121,7 +127,9 @@ class PlagiarismChecker:
             cached=False,
         )
 
-    def _judge_garment(self, garment: DescribedGarment, fields: CheckFields) -> CheckedGarmentOut:
+    def _judge_garment(
+        self, garment: DescribedGarment, fields: CheckFields, catalogue: TenantCatalogue
+    ) -> CheckedGarmentOut:
         weights = self._rules.weights_of(garment.detection.category.group, fields.weights)
         query = Query(
             garment.embeddings,
@@ -133,22 +141,22 @@ class PlagiarismChecker:
             least_weight=self._rules.policy.least_weight,
             filters=fields.filters(),
         )
-        matches = judge_hits(garment, self._registry.search(query), weights, self._rules.policy, fields.published_at)
+        matches = judge_hits(garment, catalogue.search(query), weights, self._rules.policy, fields.published_at)
         return CheckedGarmentOut(
             **garment_fields(garment, warnings_of(garment, self._rules.policy)),
             verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
             matches=matches,
         )
 
-    async def _draw(self, data: bytes, fields: CheckFields) -> str:
+    async def _draw(self, data: bytes, fields: CheckFields, tenant: str) -> str:
         image = await self._reader.decode(data)
-        seen = await self._reader.look(data, fields.category)
+        seen = await self._reader.look(data, tenant, fields.category)
         return as_data_uri(await self._capacity.run(draw_overlay, image, seen.described))
 
-    async def _keep(self, answer: CheckOut) -> CheckOut:
+    async def _keep(self, answer: CheckOut, tenant: str) -> CheckOut:
         kept = answer.model_copy(update={"overlay": None}).model_dump_json().encode()
         try:
-            await self._capacity.run(self._checks.put, answer.check_id, kept)
+            await self._capacity.run(self._checks.put, answer.check_id, tenant, kept)
         except ChecksUnavailable:
             # A full disk must not stop moderation: the answer is right, it only cannot be read again.
             return answer.model_copy(update={"warnings": [*answer.warnings, warning_out("check_not_kept")]})

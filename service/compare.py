@@ -12,6 +12,7 @@ from index.types import Query
 from models.scoring import colour_shifts, region_cosines, weighted_score
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
+from service.access.tenancy import TenantCatalogue
 from service.capacity import Capacity
 from service.check import Rules, warnings_of
 from service.images import PhotoReader
@@ -30,12 +31,12 @@ class Comparer:
     rules: Rules
     capacity: Capacity
 
-    async def compare(self, data_a: bytes, data_b: bytes, fields: CompareFields) -> CompareOut:
+    async def compare(self, data_a: bytes, data_b: bytes, fields: CompareFields, tenant: str) -> CompareOut:
         """Is photo a a copy of photo b? Every garment of a with the garment of b that it resembles most."""
         started = time.perf_counter()
         async with self.capacity.admitted():
-            seen_a = await self.reader.look(data_a, fields.category)
-            seen_b = await self.reader.look(data_b, fields.category)
+            seen_a = await self.reader.look(data_a, tenant, fields.category)
+            seen_b = await self.reader.look(data_b, tenant, fields.category)
             pairs = await self.capacity.run(self._pair, seen_a.described.garments, seen_b.described.garments, fields)
         nothing = Verdict.CLEAR if seen_a.described.garments and seen_b.described.garments else Verdict.NO_GARMENT
         stages = {stage: seen_a.timings_ms[stage] + seen_b.timings_ms[stage] for stage in seen_a.timings_ms}
@@ -59,14 +60,17 @@ class Comparer:
             timings_ms={stage: round(spent, 2) for stage, spent in stages.items()},
         )
 
-    async def search(self, data: bytes, fields: SearchFields) -> SearchOut:
+    async def search(self, data: bytes, fields: SearchFields, tenant: str) -> SearchOut:
         """The registered items that show the same garment: equal weights, no verdict."""
         started = time.perf_counter()
         async with self.capacity.admitted():
             versions = self.rules.versions(self.reader.models_version, self.registry.sequence)
-            seen = await self.reader.look(data, fields.category)
+            catalogue = TenantCatalogue(self.registry, tenant)
+            seen = await self.reader.look(data, tenant, fields.category)
             searching = time.perf_counter()
-            garments = [await self.capacity.run(self._find, garment, fields) for garment in seen.described.garments]
+            garments = [
+                await self.capacity.run(self._find, garment, fields, catalogue) for garment in seen.described.garments
+            ]
         now = time.perf_counter()
         stages = seen.timings_ms | {"search": (now - searching) * 1e3, "total": (now - started) * 1e3}
         return SearchOut(
@@ -76,7 +80,7 @@ class Comparer:
             timings_ms={stage: round(spent, 2) for stage, spent in stages.items()},
         )
 
-    def _find(self, garment: DescribedGarment, fields: SearchFields) -> FoundGarmentOut:
+    def _find(self, garment: DescribedGarment, fields: SearchFields, catalogue: TenantCatalogue) -> FoundGarmentOut:
         query = Query(
             garment.embeddings,
             garment.mirrored,
@@ -96,7 +100,7 @@ class Comparer:
                 same_photo=is_same_photo(garment, hit.garment, self.rules.policy.same_photo_distance),
                 item=ItemOut.of(hit.item_id, hit.details),
             )
-            for hit in self.registry.search(query)
+            for hit in catalogue.search(query)
         ]
         return FoundGarmentOut(**garment_fields(garment, warnings_of(garment, self.rules.policy)), hits=hits)
 

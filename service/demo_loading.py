@@ -6,6 +6,8 @@ import asyncio
 
 import structlog
 
+from service.access.keys import DEFAULT_TENANT
+from service.access.tenancy import TenantCatalogue
 from service.demo.catalogue import demo_catalogue
 from service.errors import NoGarmentFound
 from service.requests import AddFields
@@ -16,7 +18,7 @@ log = structlog.get_logger()
 
 async def fill_empty_index(service: Selvedge) -> int:
     """How many demo designs were registered; 0 where the index already holds something."""
-    stats = await asyncio.to_thread(service.registry.stats)
+    stats = await asyncio.to_thread(TenantCatalogue(service.registry, DEFAULT_TENANT).stats)
     if stats.counts.items:
         return 0
     added = 0
@@ -26,7 +28,7 @@ async def fill_empty_index(service: Selvedge) -> int:
             item_id=item.item_id, seller_id=item.seller_id, title=item.title, published_at=item.published_at
         )
         try:
-            await service.registrar.add(item.jpeg, fields)
+            await service.registrar.add(item.jpeg, fields, DEFAULT_TENANT)
         except NoGarmentFound:
             log.warning("demo_design_not_seen", item_id=item.item_id)
         else:

@@ -6,10 +6,22 @@ ServiceError
 │   ├── UnsupportedBody           neither multipart/form-data nor application/json
 │   ├── UploadTooLarge            more bytes than the limit, counted as received
 │   ├── InvalidField              a field is missing or wrong
+│   ├── UploadTooSlow             the body comes too slowly to wait for
 │   ├── UrlIntakeOff              `image_url` where fetching is switched off
+│   ├── UrlRefused                a URL that is not fetched: not https, not on the list, not a public address
+│   ├── UrlFailed                 a URL that did not give a photo in time
+│   ├── KeyReused                 an Idempotency-Key with another body than before
+│   ├── StillRunning              a request with this Idempotency-Key is in flight
 │   └── NoGarmentFound            nothing to register in the photo
+├── AccessError (ValueError)      who asks may not
+│   ├── InvalidKey                no API key, or one that is unknown, expired or revoked
+│   ├── NotPermitted              the key is for something else
+│   └── RateExceeded              the key asked too often; knows when to come back
+├── KeyNotFound (LookupError)     no such API key (command line only)
+├── KeysUnavailable               the table of API keys cannot be used
 ├── CheckNotFound (LookupError)   no such check, or kept no longer
 ├── ChecksUnavailable             the store of checks cannot be used
+├── DecoderUnavailable            no process to decode photos could be started
 ├── Overloaded                    the queue is full; knows when to come back
 ├── NotReady                      models or index are not there yet
 ├── SettingsError (ValueError)    settings that cannot be used; stops the start
@@ -18,6 +30,7 @@ ServiceError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from index import errors as index_errors
@@ -64,12 +77,60 @@ class InvalidField(RequestError):
         return InvalidField(f"{pointer.lstrip('/')}: {message}", (FieldProblem(pointer, message),))
 
 
+class UploadTooSlow(RequestError):
+    """The body comes too slowly, or stopped coming."""
+
+
 class UrlIntakeOff(RequestError):
     """`image_url` was given, and fetching photos is switched off."""
 
 
+class UrlRefused(RequestError):
+    """A URL that is not fetched: not https, a host that is not on the list, an address that is not public."""
+
+
+class UrlFailed(RequestError):
+    """The URL's host did not answer with a photo in time."""
+
+
+class KeyReused(RequestError):
+    """The Idempotency-Key was used before, with another body."""
+
+
+class StillRunning(RequestError):
+    """A request with this Idempotency-Key is in flight."""
+
+
 class NoGarmentFound(RequestError):
     """The photo holds no garment to register."""
+
+
+class AccessError(ServiceError, ValueError):
+    """Who asks may not. `headers` go with the answer."""
+
+    def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.headers = dict(headers or {})
+
+
+class InvalidKey(AccessError):
+    """No API key, or one that is unknown, expired or revoked."""
+
+
+class NotPermitted(AccessError):
+    """The caller is known, and this is not theirs to do."""
+
+
+class RateExceeded(AccessError):
+    """The key asked more often than it may."""
+
+
+class KeyNotFound(ServiceError, LookupError):
+    """No such API key."""
+
+
+class KeysUnavailable(ServiceError):
+    """The table of API keys cannot be used; nobody is let in on trust."""
 
 
 class CheckNotFound(ServiceError, LookupError):
@@ -78,6 +139,10 @@ class CheckNotFound(ServiceError, LookupError):
 
 class ChecksUnavailable(ServiceError):
     """The store of checks cannot be used (disk full, database away)."""
+
+
+class DecoderUnavailable(ServiceError):
+    """No process to decode photos could be started; says nothing about the photo."""
 
 
 class Overloaded(ServiceError):
@@ -105,10 +170,21 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     UnsupportedBody: (415, "unsupported_body"),
     UploadTooLarge: (413, "upload_too_large"),
     InvalidField: (422, "invalid_field"),
+    UploadTooSlow: (408, "upload_too_slow"),
     UrlIntakeOff: (422, "url_intake_off"),
+    UrlRefused: (422, "url_refused"),
+    UrlFailed: (422, "url_failed"),
+    KeyReused: (422, "idempotency_key_reused"),
+    StillRunning: (409, "still_running"),
+    InvalidKey: (401, "invalid_key"),
+    NotPermitted: (403, "not_permitted"),
+    RateExceeded: (429, "rate_exceeded"),
+    KeyNotFound: (404, "key_not_found"),
+    KeysUnavailable: (503, "keys_unavailable"),
     NoGarmentFound: (422, "no_garment"),
     CheckNotFound: (404, "check_not_found"),
     ChecksUnavailable: (503, "checks_unavailable"),
+    DecoderUnavailable: (503, "decoder_unavailable"),
     Overloaded: (503, "overloaded"),
     NotReady: (503, "not_ready"),
     models_errors.UnsupportedFormat: (415, "unsupported_format"),

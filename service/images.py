@@ -6,12 +6,12 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-from models.preprocessing import ImageLimits, decode
 from models.runtime.describe import Describer
 from models.taxonomy import Category
 from models.types import DescribedPhoto, Image
 from service.cache import SeenCache
 from service.capacity import Capacity
+from service.decoding.decoders import PhotoDecoder
 from service.errors import UploadTooLarge
 
 _HASHED_HERE = 1_000_000
@@ -34,12 +34,12 @@ class PhotoReader:
     """Looks at photos. Raises the `ImageError`s of `models`, UploadTooLarge."""
 
     def __init__(
-        self, describer: Describer, cache: SeenCache, capacity: Capacity, limits: ImageLimits, max_bytes: int
+        self, describer: Describer, cache: SeenCache, capacity: Capacity, decoder: PhotoDecoder, max_bytes: int
     ) -> None:
         self._describer = describer
         self._cache = cache
         self._capacity = capacity
-        self._limits = limits
+        self._decoder = decoder
         self._max_bytes = max_bytes
 
     @property
@@ -52,23 +52,25 @@ class PhotoReader:
             raise UploadTooLarge(f"the photo has {len(data)} bytes; at most {self._max_bytes} are accepted")
         return await self._capacity.run(_sha256, data) if len(data) > _HASHED_HERE else _sha256(data)
 
-    async def look(self, data: bytes, category: Category | None = None, sha256: str | None = None) -> SeenPhoto:
-        """What is to be seen in a photo; `category` is what the caller calls the garment in question."""
+    async def look(
+        self, data: bytes, tenant: str, category: Category | None = None, sha256: str | None = None
+    ) -> SeenPhoto:
+        """What is to be seen in a tenant's photo; `category` is what the caller calls the garment in question."""
         sha256 = await self.hash(data) if sha256 is None else sha256
-        known = await self._cache.get(sha256, category)
+        known = await self._cache.get(tenant, sha256, category)
         if known is not None:
             return SeenPhoto(known, None, dict.fromkeys(("decode", "detect", "landmarks", "embed"), 0.0))
         seen = await self._capacity.run(self._describe, data, category)
-        await self._cache.put(seen.described, category)
+        await self._cache.put(tenant, seen.described, category)
         return seen
 
     async def decode(self, data: bytes) -> Image:
         """The upright photo itself, for drawing on."""
-        return await self._capacity.run(decode, data, self._limits)
+        return await self._capacity.run(self._decoder.decode, data)
 
     def _describe(self, data: bytes, category: Category | None) -> SeenPhoto:
         started = time.perf_counter()
-        image = decode(data, self._limits)
+        image = self._decoder.decode(data)
         decoded_ms = (time.perf_counter() - started) * 1e3
         described = self._describer.describe(image, category)
         return SeenPhoto(described, image, {"decode": decoded_ms, **described.timings_ms})

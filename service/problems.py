@@ -17,11 +17,12 @@ from starlette.requests import ClientDisconnect
 
 from index.errors import CatalogueError
 from models.errors import ImageError
-from service.errors import FieldProblem, Overloaded, RequestError, ServiceError, status_and_code
+from service.errors import AccessError, FieldProblem, Overloaded, RequestError, ServiceError, status_and_code
 
 MEDIA_TYPE = "application/problem+json"
 _CODES = {400: "malformed_request", 404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}
 _RETRY_AFTER_S = 2
+_HANG_UP = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 log = structlog.get_logger()
 
@@ -68,8 +69,20 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 
 async def _answer_known(_request: Request, error: Exception) -> JSONResponse:
+    return answer_to(error)
+
+
+def answer_to(error: Exception) -> JSONResponse:
+    """The problem that an error of ours becomes."""
     status, code = status_and_code(error)
-    headers = {}
+    headers: dict[str, str] = {}
+    if isinstance(error, AccessError):
+        headers |= error.headers
+    if status in _HANG_UP:
+        # The rest of the body is not waited for.
+        headers["Connection"] = "close"
+    if status == HTTPStatus.CONFLICT:
+        headers["Retry-After"] = "1"
     if isinstance(error, Overloaded):
         headers["Retry-After"] = str(error.retry_after_s)
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:

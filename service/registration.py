@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from index.registry import Registry
 from index.types import Added, NewPhoto
 from models.runtime.describe import pick_garment
+from service.access.tenancy import TenantCatalogue
 from service.capacity import Capacity
 from service.check import Rules, warnings_of
 from service.errors import NoGarmentFound
@@ -26,11 +27,11 @@ class Registrar:
     rules: Rules
     capacity: Capacity
 
-    async def add(self, data: bytes, fields: AddFields) -> AddedOut:
+    async def add(self, data: bytes, fields: AddFields, tenant: str) -> AddedOut:
         """Durable and searchable once this returns. Raises NoGarmentFound, and nothing is stored then."""
         started = time.perf_counter()
         async with self.capacity.admitted():
-            seen = await self.reader.look(data, fields.category)
+            seen = await self.reader.look(data, tenant, fields.category)
             photo = seen.described
             if not photo.garments:
                 raise NoGarmentFound("no garment was found in the photo; nothing was stored")
@@ -47,7 +48,7 @@ class Registrar:
                 replace=fields.replace,
             )
             stored = time.perf_counter()
-            added: Added = await self.capacity.run(self.registry.add, new, data)
+            added: Added = await self.capacity.run(TenantCatalogue(self.registry, tenant).add, new, data)
             now = time.perf_counter()
         timings = seen.timings_ms | {"store": (now - stored) * 1e3, "total": (now - started) * 1e3}
         warnings = [warnings_of(garment, self.rules.policy) for garment in photo.garments]

@@ -10,12 +10,17 @@ from index.registry import Registry
 from index.types import Query
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
+from service.access.keyring import Keyring
+from service.access.rates import Rates
 from service.cache_store import CacheStore
 from service.capacity import Capacity
 from service.check import PlagiarismChecker, Rules
 from service.checks_store import ChecksStore
+from service.claims import Claims
 from service.compare import Comparer
+from service.decoding.decoders import PhotoDecoder
 from service.embedded_redis import EmbeddedRedis
+from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
 from service.registration import Registrar
 from service.settings import Settings
@@ -31,6 +36,7 @@ class Readiness:
     models: str
     index: str
     redis: str
+    access: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +52,11 @@ class Selvedge:
     comparer: Comparer
     checks: ChecksStore
     store: CacheStore
+    keyring: Keyring
+    rates: Rates
+    claims: Claims
+    decoder: PhotoDecoder
+    fetcher: UrlFetcher | None
     capacity: Capacity
     redis: EmbeddedRedis | None
     canary: DescribedGarment | None
@@ -59,11 +70,13 @@ class Selvedge:
                 await asyncio.wait_for(asyncio.to_thread(self._search_canary, self.canary), _CANARY_S)
             except (CatalogueError, TimeoutError) as error:
                 index = f"canary failed: {error or 'it took too long'}"
-        return Readiness(index == "ok", "ok", index, redis)
+        access = "loopback only: no API key was made yet" if await self.keyring.empty() else "by API key"
+        return Readiness(index == "ok", "ok", index, redis, access)
 
     async def close(self) -> None:
         """Finish what runs, then release everything; once."""
         await asyncio.to_thread(self.capacity.close)
+        await self.keyring.close()
         await self.store.close()
         await asyncio.to_thread(self._release)
 
@@ -72,6 +85,7 @@ class Selvedge:
         self.registry.search(Query(garment.embeddings, garment.mirrored, weights, version, top_k=1))
 
     def _release(self) -> None:
+        self.decoder.close()
         self.checks.close()
         self.registry.close()
         if self.redis is not None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.preprocessing import ImageLimits
+from service.bodies import BodyPace
 from service.errors import SettingsError
 
 PREFIX = "SELVEDGE_"
@@ -28,6 +29,12 @@ class ImageSettings(_Section):
     max_pixels: int = Field(default=40_000_000, gt=0, description="Most pixels a photo may have")
     max_side: int = Field(default=12_000, gt=0, description="Longest side of a photo, in pixels")
     min_side: int = Field(default=32, gt=0, description="Shortest side of a photo, in pixels")
+    max_frames: int = Field(default=1_000, gt=0, description="Most frames of an animation, of which the first is seen")
+    decoders: int = Field(default=2, ge=0, description="Processes that decode photos; 0 decodes in this one, unbounded")
+    decode_s: float = Field(
+        default=5.0, gt=0, description="Most processor time that decoding a photo may take, in seconds"
+    )
+    decode_memory_mb: int = Field(default=2_000, ge=100, description="Most memory that decoding may take, in megabytes")
 
     def limits(self) -> ImageLimits:
         return ImageLimits(self.max_pixels, self.max_side, self.min_side)
@@ -39,6 +46,40 @@ class CapacitySettings(_Section):
     workers: int = Field(default=2, ge=1, description="Photos looked at and searched side by side")
     queue: int = Field(default=16, ge=0, description="Requests that may wait for a worker; beyond it the answer is 503")
     model_threads: int = Field(default=0, ge=0, description="Threads inside one network run; 0 lets the engine choose")
+
+
+class UploadSettings(_Section):
+    """How slowly a body may come."""
+
+    pause_s: float = Field(default=10.0, gt=0, description="Longest pause in an upload, in seconds")
+    grace_s: float = Field(default=10.0, ge=0, description="Time before the least rate holds, in seconds")
+    bytes_per_s: int = Field(default=4_000, ge=0, description="Least rate of an upload, in bytes a second")
+
+    def pace(self) -> BodyPace:
+        return BodyPace(self.pause_s, self.grace_s, self.bytes_per_s)
+
+
+class AccessSettings(_Section):
+    """API keys."""
+
+    per_minute: int = Field(default=600, ge=1, description="Requests a minute of a key that has no rate of its own")
+
+
+class IdempotencySettings(_Section):
+    """Answers to requests with an Idempotency-Key."""
+
+    keep_s: int = Field(default=86_400, gt=0, description="How long an answer is given again, in seconds")
+    lease_s: int = Field(default=120, gt=0, description="How long a request counts as in flight at most, in seconds")
+
+
+class UrlSettings(_Section):
+    """Photos fetched from URLs: off until hosts are named."""
+
+    hosts: str = Field(
+        default="", description="Comma list of hosts (`host` or `host:port`) to fetch from by https; empty: off"
+    )
+    connect_s: float = Field(default=3.0, gt=0, description="Longest time to connect, in seconds")
+    total_s: float = Field(default=10.0, gt=0, description="Longest time a photo may take to come, in seconds")
 
 
 class CacheSettings(_Section):
@@ -96,10 +137,17 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(default=None, description="Redis URL; unset: the embedded one; `off` for none")
     demo: bool = Field(default=False, description="Load the demo catalogue when the index is empty")
+    api_key: SecretStr | None = Field(
+        default=None, description="API key that the command line sends with `--url`; the server does not read it"
+    )
     weights_dir: Path = Field(default=WEIGHTS_DIR, description="Where the networks and their manifests lie")
     policy_file: Path = Field(default=Path(__file__).with_name("policy.json"), description="Thresholds of the verdicts")
     images: ImageSettings = ImageSettings()
     capacity: CapacitySettings = CapacitySettings()
+    uploads: UploadSettings = UploadSettings()
+    urls: UrlSettings = UrlSettings()
+    access: AccessSettings = AccessSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     cache: CacheSettings = CacheSettings()
     checks: CheckSettings = CheckSettings()
     index: IndexSettings = IndexSettings()

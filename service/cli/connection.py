@@ -19,6 +19,7 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 READY_WITHIN_S = 60.0
 IN_VAIN = "could not start"
@@ -46,14 +47,16 @@ async def connect(url: str | None, settings: Settings) -> AsyncIterator[httpx.As
     Raises DataDirInUse, Unreachable.
     """
     if url is not None:
-        async with httpx.AsyncClient(base_url=url, timeout=REQUEST_TIMEOUT_S) as client:
+        key = settings.api_key
+        headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=REQUEST_TIMEOUT_S) as client:
             await _wait_until_ready(client)
             yield client
         return
     with hold_data_dir(settings.data_dir):
         app = _make_app(settings)
         async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app=app)
+            transport = httpx.ASGITransport(app=_as_operator(app))
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://selvedge.local", timeout=REQUEST_TIMEOUT_S
             ) as client:
@@ -102,6 +105,12 @@ def _reason(response: httpx.Response) -> str:
         content = None
     reason = content.get("reason") or content.get("index") if isinstance(content, dict) else None
     return str(reason or f"{response.status_code} {response.reason_phrase}")
+
+
+def _as_operator(app: FastAPI) -> ASGIApp:
+    from service.access.gate import as_operator
+
+    return as_operator(app)
 
 
 def _make_app(settings: Settings) -> FastAPI:

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import structlog
 import uvicorn
 
+from service.access.gate import is_loopback
+from service.access.keys_store import open_key_store
 from service.app import create_app
 from service.cli.data_dir import hold_data_dir
+from service.errors import SettingsError
+from service.observability import configure_logs
 from service.settings import Settings
 
 STOP_WITHIN_S = 20
 
+log = structlog.get_logger()
+
+
+def refuse_strangers_without_keys(settings: Settings) -> None:
+    """Nobody else reaches a service that asks for no key. Raises SettingsError, KeysUnavailable."""
+    keys = open_key_store(settings)
+    try:
+        if not keys.empty():
+            return
+    finally:
+        keys.close()
+    if not is_loopback(settings.host):
+        raise SettingsError(
+            f"no API key was made yet, so {settings.host} would serve everybody: make one with "
+            "`selvedge keys create NAME --scope admin`, or listen on 127.0.0.1"
+        )
+    log.warning("no_api_keys", serving="this machine only, without keys", make_one="selvedge keys create")
+
 
 def serve_forever(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are finished first. Raises DataDirInUse."""
+    """Serve until SIGTERM or SIGINT; requests in flight are finished first. Raises DataDirInUse, SettingsError."""
+    configure_logs(settings.log)
+    refuse_strangers_without_keys(settings)
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     with hold_data_dir(settings.data_dir, address):

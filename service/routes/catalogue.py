@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from index.types import ItemFilters
 from models.taxonomy import Category, WeightGroup
 from service.requests import AddFields, DetailFields
-from service.routes.documented import body_of, json_body_of, problems, service_of
+from service.routes.documented import body_of, catalogue_of, json_body_of, problems, service_of, tenant_of
 from service.routes.intake import FIELDS_BYTES, invalid_fields, read_json, read_submission
 from service.schemas_catalogue import AddedOut, CatalogueItemOut, ItemPageOut
 
@@ -45,8 +45,9 @@ async def add_photo(request: Request, response: Response) -> AddedOut:
     """Register a photo of an item. Durable and found by the next check once this answers 201."""
     service = service_of(request)
     service.capacity.refuse_if_full()
-    submission = await read_submission(request, ("image",), service.settings.images.max_bytes)
-    added = await service.registrar.add(submission.photos["image"], submission.fields(AddFields))
+    submission = await read_submission(request, ("image",), service)
+    fields = submission.fields(AddFields)
+    added = await service.registrar.add(submission.photos["image"], fields, tenant_of(request))
     response.status_code = 201 if added.created else 200
     return added
 
@@ -54,7 +55,7 @@ async def add_photo(request: Request, response: Response) -> AddedOut:
 @router.get("/stats", responses=problems(503))
 async def read_stats(request: Request) -> StatsOut:
     """How much is registered and searched."""
-    stats = await asyncio.to_thread(service_of(request).registry.stats)
+    stats = await asyncio.to_thread(catalogue_of(request).stats)
     return StatsOut(
         items=stats.counts.items,
         photos=stats.counts.photos,
@@ -80,7 +81,7 @@ async def list_items(
 ) -> ItemPageOut:
     """Items, oldest first, a page at a time."""
     filters = ItemFilters(seller_id, category, group)
-    page = await asyncio.to_thread(service_of(request).registry.list, cursor, limit, filters)
+    page = await asyncio.to_thread(catalogue_of(request).page, cursor, limit, filters)
     items = [CatalogueItemOut.from_catalogue(item) for item in page.items]
     return ItemPageOut(items=items, next_cursor=page.next_cursor)
 
@@ -88,7 +89,7 @@ async def list_items(
 @router.get("/items/{item_id:path}/photos/{photo_id}", responses=problems(404, 503), response_class=Response)
 async def read_photo(request: Request, item_id: str, photo_id: str) -> Response:
     """A registered photo as it was uploaded."""
-    data = await asyncio.to_thread(service_of(request).registry.photo_bytes, item_id, photo_id)
+    data = await asyncio.to_thread(catalogue_of(request).photo_bytes, item_id, photo_id)
     kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), "application/octet-stream")
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
     return Response(data, media_type=kind, headers=headers)
@@ -97,7 +98,7 @@ async def read_photo(request: Request, item_id: str, photo_id: str) -> Response:
 @router.get("/items/{item_id:path}", responses=problems(404, 503))
 async def read_item(request: Request, item_id: str) -> CatalogueItemOut:
     """An item with its photos and what was seen in them."""
-    item = await asyncio.to_thread(service_of(request).registry.get, item_id)
+    item = await asyncio.to_thread(catalogue_of(request).get, item_id)
     return CatalogueItemOut.from_catalogue(item)
 
 
@@ -110,15 +111,15 @@ async def patch_item(request: Request, item_id: str) -> CatalogueItemOut:
     """Change what is said of an item; fields left out stay, `metadata` is merged (RFC 7396)."""
     service = service_of(request)
     try:
-        fields = DetailFields.model_validate(await read_json(request, FIELDS_BYTES))
+        fields = DetailFields.model_validate(await read_json(request, FIELDS_BYTES, service.settings.uploads.pace()))
     except ValidationError as error:
         raise invalid_fields(error) from error
-    item = await asyncio.to_thread(service.registry.patch, item_id, fields.details())
+    item = await asyncio.to_thread(catalogue_of(request).patch, item_id, fields.details())
     return CatalogueItemOut.from_catalogue(item)
 
 
 @router.delete("/items/{item_id:path}", status_code=204, responses=problems(404, 503))
 async def delete_item(request: Request, item_id: str) -> Response:
     """Forget an item, its photos and their bytes."""
-    await asyncio.to_thread(service_of(request).registry.delete, item_id)
+    await asyncio.to_thread(catalogue_of(request).delete, item_id)
     return Response(status_code=204)

@@ -7,7 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from service.requests import CheckFields, CompareFields, SearchFields
-from service.routes.documented import body_of, problems, service_of
+from service.routes.documented import body_of, problems, service_of, tenant_of
 from service.routes.intake import read_submission
 from service.schemas import CheckOut
 from service.schemas_compare import CompareOut, SearchOut
@@ -27,21 +27,21 @@ async def check_plagiarism(request: Request) -> CheckOut:
     """
     service = service_of(request)
     service.capacity.refuse_if_full()
-    submission = await read_submission(request, ("image",), service.settings.images.max_bytes)
-    return await service.checker.check(submission.photos["image"], submission.fields(CheckFields))
+    submission = await read_submission(request, ("image",), service)
+    return await service.checker.check(submission.photos["image"], submission.fields(CheckFields), tenant_of(request))
 
 
 @router.get("/checks/{check_id}", responses=problems(404, 503))
 async def read_check(request: Request, check_id: str) -> CheckOut:
     """An answered check again, for as long as checks are kept."""
-    found = await asyncio.to_thread(service_of(request).checks.get, check_id)
+    found = await asyncio.to_thread(service_of(request).checks.get, check_id, tenant_of(request))
     return CheckOut.model_validate_json(found)
 
 
 @router.delete("/checks/{check_id}", status_code=204, responses=problems(404, 503))
 async def erase_check(request: Request, check_id: str) -> Response:
     """Forget a check for good."""
-    await asyncio.to_thread(service_of(request).checks.erase, check_id)
+    await asyncio.to_thread(service_of(request).checks.erase, check_id, tenant_of(request))
     return Response(status_code=204)
 
 
@@ -54,9 +54,9 @@ async def compare(request: Request) -> CompareOut:
     """Is photo a a copy of photo b? Nothing is registered."""
     service = service_of(request)
     service.capacity.refuse_if_full()
-    submission = await read_submission(request, ("image_a", "image_b"), service.settings.images.max_bytes)
-    photos = submission.photos
-    return await service.comparer.compare(photos["image_a"], photos["image_b"], submission.fields(CompareFields))
+    submission = await read_submission(request, ("image_a", "image_b"), service)
+    photos, fields = submission.photos, submission.fields(CompareFields)
+    return await service.comparer.compare(photos["image_a"], photos["image_b"], fields, tenant_of(request))
 
 
 @router.post(
@@ -68,5 +68,7 @@ async def search(request: Request) -> SearchOut:
     """Which registered items show the same garment? Equal weights, no verdict."""
     service = service_of(request)
     service.capacity.refuse_if_full()
-    submission = await read_submission(request, ("image",), service.settings.images.max_bytes)
-    return await service.comparer.search(submission.photos["image"], submission.fields(SearchFields))
+    submission = await read_submission(request, ("image",), service)
+    return await service.comparer.search(
+        submission.photos["image"], submission.fields(SearchFields), tenant_of(request)
+    )

@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import Request
 from pydantic import BaseModel
 
+from service.access.gate import caller_of
+from service.access.tenancy import TenantCatalogue
 from service.door import Door
 from service.selvedge import Selvedge
 
@@ -34,6 +36,16 @@ def service_of(request: Request) -> Selvedge:
     """The running service. Raises NotReady."""
     door: Door = request.app.state.door
     return door.service()
+
+
+def tenant_of(request: Request) -> str:
+    """Whose data the caller may see."""
+    return caller_of(request.scope).tenant
+
+
+def catalogue_of(request: Request) -> TenantCatalogue:
+    """The caller's own catalogue. Raises NotReady."""
+    return TenantCatalogue(service_of(request).registry, tenant_of(request))
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -14,8 +14,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from service.bodies import BodyPace, counted
 from service.errors import FieldProblem, InvalidField, MalformedRequest, UnsupportedBody, UploadTooLarge, UrlIntakeOff
+from service.fetching.fetcher import UrlFetcher
 from service.problems import field_problems
+from service.selvedge import Selvedge
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -40,22 +43,24 @@ class Submission:
             raise invalid_fields(error) from error
 
 
-async def read_submission(request: Request, photos: tuple[str, ...], max_bytes: int) -> Submission:
-    """Read a body with these photos, each of at most `max_bytes`.
+async def read_submission(request: Request, photos: tuple[str, ...], service: Selvedge) -> Submission:
+    """Read a body with these photos, or their URLs where the service fetches.
 
-    Raises MalformedRequest, UnsupportedBody, UploadTooLarge, InvalidField, UrlIntakeOff.
+    Raises MalformedRequest, UnsupportedBody, UploadTooLarge, UploadTooSlow, InvalidField, UrlIntakeOff, UrlRefused,
+    UrlFailed.
     """
+    max_bytes, pace = service.settings.images.max_bytes, service.settings.uploads.pace()
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        found = await _read_form(request, len(photos) * max_bytes + FIELDS_BYTES)
+        found = await _read_form(request, len(photos) * max_bytes + FIELDS_BYTES, pace)
     elif kind == "application/json":
         # Base64 makes four bytes of three.
-        found = _decode_photos(await read_json(request, len(photos) * max_bytes * 4 // 3 + FIELDS_BYTES), photos)
+        content = await read_json(request, len(photos) * max_bytes * 4 // 3 + FIELDS_BYTES, pace)
+        found = _decode_photos(content, photos)
     else:
         raise UnsupportedBody("send multipart/form-data or application/json")
+    found = await _fetch_photos(found, photos, service.fetcher)
     for name in photos:
-        if f"{name}_url" in found.values:
-            raise UrlIntakeOff(f"{name}_url: fetching photos from URLs is switched off; send the photo itself")
         if name in found.values or not found.photos.get(name):
             raise InvalidField.at(f"/{name}", "a photo is required, as a file part that is not empty")
         if len(found.photos[name]) > max_bytes:
@@ -66,10 +71,10 @@ async def read_submission(request: Request, photos: tuple[str, ...], max_bytes: 
     return found
 
 
-async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
-    """A JSON object of at most `max_bytes`. Raises MalformedRequest, UploadTooLarge."""
+async def read_json(request: Request, max_bytes: int, pace: BodyPace) -> dict[str, Any]:
+    """A JSON object of at most `max_bytes`. Raises MalformedRequest, UploadTooLarge, UploadTooSlow."""
     body = bytearray()
-    async for chunk in _counted(request, max_bytes):
+    async for chunk in _counted(request, max_bytes, pace):
         body += chunk
     try:
         content = json.loads(body)
@@ -94,10 +99,10 @@ def _named_in(message: str) -> str:
     return "/" + message.removeprefix("Value error, ").split(":")[0]
 
 
-async def _read_form(request: Request, max_bytes: int) -> Submission:
+async def _read_form(request: Request, max_bytes: int, pace: BodyPace) -> Submission:
     parser = MultiPartParser(
         request.headers,
-        _counted(request, max_bytes),
+        _counted(request, max_bytes, pace),
         max_files=4,
         max_fields=_MOST_FIELDS,
         max_part_size=FIELDS_BYTES,
@@ -142,15 +147,22 @@ def _decode_photos(content: dict[str, Any], names: tuple[str, ...]) -> Submissio
     return Submission(photos, content)
 
 
-async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body's chunks; stops reading as soon as there are too many, whatever the headers promised."""
-    message = f"the body has more than {max_bytes} bytes"
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise UploadTooLarge(message)
-    received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > max_bytes:
-            raise UploadTooLarge(message)
-        yield chunk
+async def _fetch_photos(found: Submission, names: tuple[str, ...], fetcher: UrlFetcher | None) -> Submission:
+    """The submission with the photos whose URLs it named."""
+    photos, values = dict(found.photos), dict(found.values)
+    for name in names:
+        if f"{name}_url" not in values:
+            continue
+        url = values.pop(f"{name}_url")
+        if fetcher is None:
+            raise UrlIntakeOff(f"{name}_url: fetching photos from URLs is switched off; send the photo itself")
+        if name in photos:
+            raise InvalidField.at(f"/{name}_url", "send the photo or its URL, not both")
+        if not isinstance(url, str):
+            raise InvalidField.at(f"/{name}_url", "is no text")
+        photos[name] = await fetcher.fetch(url)
+    return Submission(photos, values)
+
+
+def _counted(request: Request, max_bytes: int, pace: BodyPace) -> AsyncGenerator[bytes, None]:
+    return counted(request.stream(), request.headers.get("content-length", ""), max_bytes, pace)

@@ -23,9 +23,13 @@ from tests.policies import make_policy
 
 
 def settings_for(folder: Path, **options: Any) -> Settings:
-    """Settings of a service in this folder: no Redis, the policy of the tests, quiet."""
+    """Settings of a service in this folder: no Redis, the policy of the tests, quiet.
+
+    Photos are decoded in this process, unless a test says otherwise: a process a test would take long to start.
+    """
     policy = folder / "policy.json"
     policy.write_text(make_policy().model_dump_json())
+    options["images"] = {"decoders": 0} | options.get("images", {})
     return read_settings(
         {},
         **(

@@ -19,23 +19,23 @@ def url(folder: Path) -> str:
 def test_a_check_is_read_as_it_was_put(tmp_path: Path) -> None:
     """Also by another process, later."""
     store = ChecksStore(url(tmp_path), 30)
-    store.put("chk_1", b"{}")
-    assert store.get("chk_1") == b"{}"
+    store.put("chk_1", "default", b"{}")
+    assert store.get("chk_1", "default") == b"{}"
     store.close()
     again = ChecksStore(url(tmp_path), 30)
-    assert again.get("chk_1") == b"{}"
+    assert again.get("chk_1", "default") == b"{}"
     again.close()
 
 
 def test_an_erased_check_leaves_nothing_in_the_file(tmp_path: Path) -> None:
     """A right to be forgotten."""
     store = ChecksStore(url(tmp_path), 30)
-    store.put("chk_1", b"something personal" * 50)
-    store.erase("chk_1")
+    store.put("chk_1", "default", b"something personal" * 50)
+    store.erase("chk_1", "default")
     with pytest.raises(CheckNotFound):
-        store.get("chk_1")
+        store.get("chk_1", "default")
     with pytest.raises(CheckNotFound):
-        store.erase("chk_1")
+        store.erase("chk_1", "default")
     store.close()
     assert not any(b"something personal" in path.read_bytes() for path in tmp_path.iterdir())
 
@@ -43,8 +43,8 @@ def test_an_erased_check_leaves_nothing_in_the_file(tmp_path: Path) -> None:
 def test_checks_older_than_they_are_kept_are_neither_shown_nor_held(tmp_path: Path) -> None:
     """Swept at the next start's first check."""
     store = ChecksStore(url(tmp_path), 30)
-    store.put("chk_old", b"old")
-    store.put("chk_new", b"new")
+    store.put("chk_old", "default", b"old")
+    store.put("chk_new", "default", b"new")
     store.close()
     long_ago = (datetime.now(UTC) - timedelta(days=30, seconds=1)).replace(tzinfo=None).isoformat(sep=" ")
     with sqlite3.connect(tmp_path / "checks.sqlite") as file:
@@ -52,8 +52,8 @@ def test_checks_older_than_they_are_kept_are_neither_shown_nor_held(tmp_path: Pa
     file.close()
     store = ChecksStore(url(tmp_path), 30)
     with pytest.raises(CheckNotFound):
-        store.get("chk_old")
-    store.put("chk_3", b"3")
+        store.get("chk_old", "default")
+    store.put("chk_3", "default", b"3")
     store.close()
     with sqlite3.connect(tmp_path / "checks.sqlite") as file:
         held = [row[0] for row in file.execute("SELECT check_id FROM checks ORDER BY check_id")]
@@ -64,9 +64,9 @@ def test_checks_older_than_they_are_kept_are_neither_shown_nor_held(tmp_path: Pa
 def test_zero_days_keep_nothing(tmp_path: Path) -> None:
     """For those who must not."""
     store = ChecksStore(url(tmp_path), 0)
-    store.put("chk_1", b"{}")
+    store.put("chk_1", "default", b"{}")
     with pytest.raises(CheckNotFound):
-        store.get("chk_1")
+        store.get("chk_1", "default")
     store.close()
 
 
@@ -80,7 +80,7 @@ def test_a_store_that_cannot_be_used_says_so(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "other" / "checks.sqlite") as file:
         file.execute("DROP TABLE checks")
     file.close()
-    for use in (lambda: store.put("a", b""), lambda: store.get("a"), lambda: store.erase("a")):
+    for use in (lambda: store.put("a", "t", b""), lambda: store.get("a", "t"), lambda: store.erase("a", "t")):
         with pytest.raises(ChecksUnavailable):
             use()
     store.close()

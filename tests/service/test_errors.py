@@ -13,7 +13,7 @@ from service.errors import PROBLEMS, status_and_code
 
 STOP_THE_START = {errors.SettingsError, errors.PolicyError, models_errors.ModelFileError, models_errors.InvalidValue}
 GENERAL = {
-    errors.ServiceError, errors.RequestError, models_errors.ModelsError, models_errors.ImageError,
+    errors.ServiceError, errors.RequestError, errors.AccessError, models_errors.ModelsError, models_errors.ImageError,
     index_errors.CatalogueError,
 }  # fmt: skip
 

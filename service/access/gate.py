@@ -1,0 +1,140 @@
+"""The gate before every route: who asks, may they, how often. What is behind it finds the caller in the scope."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.access.keys import OPERATOR, Caller
+from service.access.permits import ANYBODY, Permits
+from service.access.rates import Rates
+from service.door import Door
+from service.errors import InvalidKey, NotPermitted, NotReady, RateExceeded, ServiceError
+from service.problems import answer_to
+from service.selvedge import Selvedge
+
+CALLER = "selvedge.caller"
+"""Where the scope of a request carries its `Caller`; clients cannot write there."""
+_REALM = 'Bearer realm="selvedge"'
+
+
+class Gate:
+    """ASGI middleware. Routes that nobody listed in `permits.py` are the administrator's."""
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app = app
+        self._door = door
+        self._permits = Permits()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        allowed = self._permits.scopes_for(scope["method"], scope["path"])
+        if allowed == ANYBODY:
+            await self._app(scope, receive, send)
+            return
+        headers: dict[str, str] = {}
+        try:
+            service = self._door.service()
+        except NotReady:
+            # Nobody is known yet, and nothing is to be had: every route behind asks the door again.
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = scope.get(CALLER) or await _identify(service, scope)
+            if not caller.may(allowed):
+                wanted = " ".join(sorted(allowed))
+                challenge = f'{_REALM}, error="insufficient_scope", scope="{wanted}"'
+                raise NotPermitted(f"this needs a key for one of: {wanted}", {"WWW-Authenticate": challenge})
+            headers = await _spend(service.rates, caller)
+        except ServiceError as error:
+            await answer_to(error)(scope, receive, send)
+            return
+        scope[CALLER] = caller
+        await self._app(scope, receive, _adding(headers, send))
+
+
+def as_operator(app: ASGIApp) -> ASGIApp:
+    """The application as the command line on the data dir uses it: who holds the files needs no key."""
+
+    async def entered(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope if scope["type"] != "http" else {**scope, CALLER: OPERATOR}, receive, send)
+
+    return entered
+
+
+def caller_of(scope: Mapping[str, Any]) -> Caller:
+    """Who asks. Raises NotReady for a request that came before anybody could be known."""
+    caller = scope.get(CALLER)
+    if caller is None:
+        raise NotReady("the service has only just opened")
+    assert isinstance(caller, Caller)
+    return caller
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; names are not looked up."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+async def _identify(service: Selvedge, scope: Scope) -> Caller:
+    headers = Headers(scope=scope)
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        try:
+            return await service.keyring.identify(token.strip())
+        except InvalidKey as error:
+            raise InvalidKey(str(error), {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}) from error
+    if not await service.keyring.empty():
+        raise InvalidKey("send an API key: `Authorization: Bearer slv_…`", {"WWW-Authenticate": _REALM})
+    _refuse_from_elsewhere(scope, headers)
+    return OPERATOR
+
+
+def _refuse_from_elsewhere(scope: Scope, headers: Headers) -> None:
+    """Without keys only this machine is served, and no page that a browser on it loaded from elsewhere.
+
+    The server fills in the forwarded address behind a proxy on this machine, so callers beyond it are refused too.
+    """
+    client = scope.get("client")
+    if client is not None and not is_loopback(client[0]):
+        raise NotPermitted("no API key was made yet, so only this machine is served: `selvedge keys create`")
+    origin = headers.get("origin")
+    foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    if origin is not None:
+        # The name too must be this machine's: a foreign name that leads here (DNS rebinding) is a foreign page.
+        foreign = foreign or urlsplit(origin).netloc != headers.get("host")
+        foreign = foreign or not is_loopback(urlsplit(origin).hostname or "")
+    if foreign:
+        raise NotPermitted("without API keys, pages of other sites may not use this service")
+
+
+async def _spend(rates: Rates, caller: Caller) -> dict[str, str]:
+    if caller.key_id is None or caller.per_minute is None:
+        return {}
+    allowance = await rates.spend(caller.key_id, caller.per_minute)
+    if not allowance.granted:
+        message = f"this key may ask {allowance.limit} times a minute"
+        raise RateExceeded(message, allowance.headers())
+    return allowance.headers()
+
+
+def _adding(headers: Mapping[str, str], send: Send) -> Send:
+    if not headers:
+        return send
+
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return with_headers

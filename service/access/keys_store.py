@@ -1,0 +1,159 @@
+"""The table of API keys: a small SQLite file in the data dir, or the database of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    String,
+    Table,
+    create_engine,
+    event,
+    select,
+    update,
+)
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.access.keys import ApiKey, MintedKey, Scope, mint
+from service.errors import KeyNotFound, KeysUnavailable
+from service.settings import Settings
+
+_TABLES = MetaData()
+_KEYS = Table(
+    "api_keys",
+    _TABLES,
+    Column("key_id", String(12), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("tenant", String(64), nullable=False),
+    Column("scopes", String(64), nullable=False),
+    Column("created_at", DateTime(), nullable=False),
+    Column("expires_at", DateTime()),
+    Column("revoked_at", DateTime()),
+    Column("last_used_at", DateTime()),
+    Column("per_minute", Integer()),
+)
+
+
+class KeyStore:
+    """API keys by id; may be used from any thread. Raises KeysUnavailable where the table cannot be used."""
+
+    def __init__(self, database_url: str) -> None:
+        self._engine = _open(database_url)
+
+    def add(self, key: ApiKey) -> None:
+        row: dict[str, Any] = {column.name: getattr(key, column.name) for column in _KEYS.c}
+        row |= {name: _without_zone(row[name]) for name in _TIMES}
+        with self._changing() as connection:
+            connection.execute(_KEYS.insert().values(row | {"scopes": ",".join(sorted(key.scopes))}))
+
+    def find(self, key_id: str) -> ApiKey | None:
+        with self._changing() as connection:
+            row = connection.execute(select(_KEYS).where(_KEYS.c.key_id == key_id)).one_or_none()
+        return None if row is None else _key_of(row)
+
+    def list(self) -> list[ApiKey]:
+        """All keys ever made, oldest first."""
+        with self._changing() as connection:
+            return [_key_of(row) for row in connection.execute(select(_KEYS).order_by(_KEYS.c.created_at))]
+
+    def empty(self) -> bool:
+        """Whether no key was ever made: revoked and expired ones count, so that losing keys opens nothing."""
+        with self._changing() as connection:
+            return connection.execute(select(_KEYS.c.key_id).limit(1)).first() is None
+
+    def revoke(self, key_id: str) -> ApiKey:
+        """Useless from now on. Raises KeyNotFound."""
+        key = self._existing(key_id)
+        revoked = key if key.revoked_at is not None else replace(key, revoked_at=datetime.now(UTC))
+        with self._changing() as connection:
+            when = _without_zone(revoked.revoked_at)
+            connection.execute(update(_KEYS).where(_KEYS.c.key_id == key_id).values(revoked_at=when))
+        return revoked
+
+    def rotate(self, key_id: str, until: datetime) -> MintedKey:
+        """A new key for the same; the old one works until then. Raises KeyNotFound, ValueError for a key that ended."""
+        old = self._existing(key_id)
+        if not old.valid(datetime.now(UTC)):
+            raise ValueError(f"key {key_id} is revoked or expired: create another")
+        minted = mint(old.name, old.tenant, old.scopes, expires_at=old.expires_at, per_minute=old.per_minute)
+        ends = until if old.expires_at is None else min(until, old.expires_at)
+        # First the new one: a failure in between leaves two keys that work, not none.
+        self.add(minted.key)
+        with self._changing() as connection:
+            connection.execute(update(_KEYS).where(_KEYS.c.key_id == key_id).values(expires_at=_without_zone(ends)))
+        return minted
+
+    def note_use(self, used: Mapping[str, datetime]) -> None:
+        """When keys were used last."""
+        with self._changing() as connection:
+            for key_id, when in used.items():
+                change = update(_KEYS).where(_KEYS.c.key_id == key_id).values(last_used_at=_without_zone(when))
+                connection.execute(change)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _existing(self, key_id: str) -> ApiKey:
+        key = self.find(key_id)
+        if key is None:
+            raise KeyNotFound(f"no key {key_id!r}; `selvedge keys list` shows those there are")
+        return key
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise KeysUnavailable(f"the table of keys cannot be used: {error}") from error
+
+
+_TIMES = ("created_at", "expires_at", "revoked_at", "last_used_at")
+
+
+def open_key_store(settings: Settings) -> KeyStore:
+    """Where the settings say. Raises KeysUnavailable."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return KeyStore(settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'keys.sqlite'}")
+
+
+def _key_of(row: Row[Any]) -> ApiKey:
+    values = dict(row._mapping)
+    for name in _TIMES:
+        values[name] = None if values[name] is None else values[name].replace(tzinfo=UTC)
+    values["scopes"] = frozenset(map(Scope, values["scopes"].split(",")))
+    values["digest"] = bytes(values["digest"])
+    return ApiKey(**values)
+
+
+def _without_zone(when: datetime | None) -> datetime | None:
+    """UTC without a zone, as SQLite keeps it."""
+    return None if when is None else when.astimezone(UTC).replace(tzinfo=None)
+
+
+def _open(database_url: str) -> Engine:
+    engine = create_engine(make_url(database_url))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure)
+    try:
+        _TABLES.create_all(engine)
+    except SQLAlchemyError as error:
+        raise KeysUnavailable(f"the table of keys cannot be opened: {error}") from error
+    return engine
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "busy_timeout=2000"):
+        connection.execute(f"PRAGMA {pragma}").close()

@@ -1,0 +1,64 @@
+"""Which scopes each route asks for; what is not listed is the administrator's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from starlette.routing import compile_path
+
+from service.access.keys import Scope
+
+_CHECK = frozenset({Scope.CHECK})
+_INDEX = frozenset({Scope.INDEX})
+_EVIDENCE = frozenset({Scope.CHECK, Scope.INDEX, Scope.REVIEW})
+_ADMIN = frozenset({Scope.ADMIN})
+ANYBODY: frozenset[Scope] = frozenset()
+"""No key is asked for: nothing of any tenant is shown."""
+
+PERMITS: Mapping[tuple[str, str], frozenset[Scope]] = {
+    ("GET", "/"): ANYBODY,
+    ("GET", "/page/{name}"): ANYBODY,
+    ("GET", "/demo"): ANYBODY,
+    ("GET", "/demo/{name}.jpg"): ANYBODY,
+    ("GET", "/docs"): ANYBODY,
+    ("GET", "/docs/oauth2-redirect"): ANYBODY,
+    ("GET", "/redoc"): ANYBODY,
+    ("GET", "/openapi.json"): ANYBODY,
+    ("GET", "/livez"): ANYBODY,
+    ("GET", "/readyz"): ANYBODY,
+    ("GET", "/metrics"): _ADMIN,
+    ("GET", "/version"): _EVIDENCE,
+    ("GET", "/weights/{group}"): _EVIDENCE,
+    ("POST", "/check-plagiarism"): _CHECK,
+    ("POST", "/compare"): _CHECK,
+    ("POST", "/search"): _CHECK,
+    ("GET", "/checks/{check_id}"): frozenset({Scope.CHECK, Scope.REVIEW}),
+    ("DELETE", "/checks/{check_id}"): _CHECK,
+    ("POST", "/index/add"): _INDEX,
+    ("GET", "/index/stats"): _EVIDENCE,
+    ("GET", "/index/items"): frozenset({Scope.INDEX, Scope.REVIEW}),
+    ("GET", "/index/items/{item_id:path}/photos/{photo_id}"): _EVIDENCE,
+    ("GET", "/index/items/{item_id:path}"): _EVIDENCE,
+    ("PATCH", "/index/items/{item_id:path}"): _INDEX,
+    ("DELETE", "/index/items/{item_id:path}"): _INDEX,
+}
+
+
+class Permits:
+    """Looks a request's scopes up, by the same templates that the router uses."""
+
+    def __init__(self, permits: Mapping[tuple[str, str], frozenset[Scope]] = PERMITS) -> None:
+        self._routes: list[tuple[str, re.Pattern[str], frozenset[Scope]]] = [
+            (method, compile_path(path)[0], scopes) for (method, path), scopes in permits.items()
+        ]
+
+    def scopes_for(self, method: str, path: str) -> frozenset[Scope]:
+        """The scopes one of which is needed; `ANYBODY` where none is."""
+        known = [(verb, scopes) for verb, pattern, scopes in self._routes if pattern.match(path)]
+        verb = "GET" if method == "HEAD" else method
+        for allowed, scopes in known:
+            if allowed == verb:
+                return scopes
+        # Another method of a known path: any key may be told that there is none.
+        return frozenset(Scope) if known else _ADMIN

@@ -1,0 +1,1 @@
+"""Photos are decoded apart: headers first, then in a process that may crash."""

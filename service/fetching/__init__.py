@@ -1,0 +1,1 @@
+"""Photos from URLs: off until hosts are named, and then from nowhere else."""

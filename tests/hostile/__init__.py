@@ -1,0 +1,1 @@
+"""Files and bodies made to harm a service that takes photos of strangers; `python -m tests.hostile DIR` writes them."""

@@ -15,13 +15,16 @@ from prometheus_client import start_http_server
 from service import bootstrap
 from service.demo_loading import fill_empty_index
 from service.door import Door
-from service.observability import Metrics, configure_logs
+from service.hang_up import HangUp
+from service.logs import configure_logs
+from service.observability import Metrics
 from service.problems import install_problem_handlers
 from service.request_log import RequestLog
 from service.routes import catalogue, checks, health, weights
 from service.routes.page import page_router
 from service.selvedge import Selvedge
 from service.settings import Settings
+from service.tracing import open_tracing
 
 VERSION = "0.1.0"
 
@@ -33,7 +36,8 @@ Assemble = Callable[[Settings, Metrics], Selvedge]
 def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> FastAPI:
     """The application; it answers /livez at once and everything else once `assemble` is done."""
     metrics = Metrics()
-    door = Door(settings, metrics)
+    tracing = open_tracing(settings.tracing)
+    door = Door(settings, metrics, tracing)
     app = FastAPI(
         title="Selvedge",
         version=VERSION,
@@ -44,7 +48,8 @@ def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> F
     install_problem_handlers(app)
     for router in (checks.router, catalogue.router, weights.router, health.router, page_router(demo=settings.demo)):
         app.include_router(router)
-    app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(HangUp)
+    app.add_middleware(RequestLog, metrics=metrics, tracing=tracing)
     app.add_middleware(CorrelationIdMiddleware)
     return app
 
@@ -68,6 +73,7 @@ async def _open_and_close(_app: FastAPI, door: Door, assemble: Assemble) -> Asyn
             server.shutdown()
             server.server_close()
             thread.join()
+        await asyncio.to_thread(door.tracing.close)
 
 
 async def _open(door: Door, assemble: Assemble) -> None:
@@ -79,6 +85,7 @@ async def _open(door: Door, assemble: Assemble) -> None:
         if door.settings.demo:
             door.waiting_for = "the demo catalogue is being loaded"
             await fill_empty_index(service)
+        await service.start(door.metrics)
         door.let_in()
     except Exception as error:  # outermost handler of the start: told on /readyz and in the log
         door.failure = f"{type(error).__name__}: {error}"

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 import structlog
 
 from index.registry import Registry
-from models.preprocessing import ImageLimits, decode
 from models.runtime.describe import Describer, PhotoDescriber
+from models.runtime.running import Running, usable_cores
 from models.runtime.shipped import open_describer
-from models.types import DescribedGarment
 from models.weighting import read_weight_table
 from service.cache import SeenCache, VerdictCache
 from service.cache_store import CacheStore, NoStore, RedisStore
+from service.canary import Canary
 from service.capacity import Capacity
 from service.check import PlagiarismChecker, Rules
 from service.checks_store import ChecksStore
@@ -23,6 +23,7 @@ from service.compare import Comparer
 from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import UNREGISTERED
+from service.disk import DiskGuard
 from service.embedded_redis import EmbeddedRedis
 from service.images import PhotoReader
 from service.observability import Metrics
@@ -40,7 +41,14 @@ MakeDescriber = Callable[[Settings], Describer]
 
 def load_describer(settings: Settings) -> PhotoDescriber:
     """The shipped networks. Raises ModelFileError where one is missing, altered or of another taxonomy."""
-    return open_describer(settings.weights_dir, threads=settings.capacity.model_threads)
+    return open_describer(settings.weights_dir, _running(settings, lambda _model, _rows: None))
+
+
+def _running(settings: Settings, watch: Callable[[str, int], None]) -> Running:
+    """Workers that each run a network side by side share the cores out: more threads would only take turns."""
+    threads = settings.capacity.model_threads or max(1, usable_cores() // settings.capacity.workers)
+    models = settings.models
+    return Running(models.device, threads, models.batching(), models.batch == "auto", watch)
 
 
 def load_rules(settings: Settings) -> Rules:
@@ -55,13 +63,17 @@ def open_registry(settings: Settings, version: str) -> Registry:
     return Registry(settings.database_url or f"sqlite:///{folder / 'catalogue.sqlite'}", folder, version)
 
 
-def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber = load_describer) -> Selvedge:
+def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber | None = None) -> Selvedge:
     """Load models, rules and index; blocks until all are warm. Raises where one of them cannot be trusted."""
     rules = load_rules(settings)
-    describer = make_describer(settings)
-    canary = warm_up(describer, settings.images.limits())
     # Whatever was opened before something failed is closed again: a start may be tried anew in the same process.
     with ExitStack() as opened:
+        if make_describer is None:
+            describer: Describer = open_describer(settings.weights_dir, _running(settings, metrics.batch))
+        else:
+            describer = make_describer(settings)
+        opened.callback(describer.close)
+        canary = Canary(_draw_canary(), describer, settings.images.limits())
         registry = open_registry(settings, describer.models_version)
         opened.callback(registry.close)
         registry.start()
@@ -69,35 +81,40 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         opened.callback(checks.close)
         redis, store = _open_store(settings, metrics)
         opened.pop_all()
-    capacity = Capacity(settings.capacity.workers, settings.capacity.queue)
+    limits = settings.capacity
+    capacity = Capacity(limits.workers, limits.queue, limits.bulk_queue, limits.most_wait_s, metrics)
+    disk = DiskGuard(settings.data_dir, settings.disk.least_free_mb * 1_000_000, metrics.read_only)
     seen = SeenCache(store, describer.models_version, settings.cache.seen_ttl_s, metrics)
     reader = PhotoReader(describer, seen, capacity, settings.images.limits(), settings.images.max_bytes)
     verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
-    metrics.watch(registry, capacity)
+    metrics.watch(registry, capacity, disk.free_bytes)
+    metrics.engines(describer.engines)
+    metrics.batch_waiting.set_function(lambda: float(describer.waiting))
+    warn_of_fallbacks(describer)
     log.info("assembled", models=describer.models_version, sequence=registry.sequence, policy=rules.policy.version)
     return Selvedge(
         settings=settings,
+        describer=describer,
         registry=registry,
         rules=rules,
         reader=reader,
         checker=PlagiarismChecker(reader, registry, rules, verdicts, checks, capacity, metrics),
-        registrar=Registrar(reader, registry, rules, capacity),
+        registrar=Registrar(reader, registry, rules, capacity, disk),
         comparer=Comparer(reader, registry, rules, capacity),
         checks=checks,
         store=store,
         capacity=capacity,
         redis=redis,
         canary=canary,
+        disk=disk,
     )
 
 
-def warm_up(describer: Describer, limits: ImageLimits) -> DescribedGarment | None:
-    """Describe a drawn garment, so that the first caller does not pay for it; the canary of readiness."""
-    photo = describer.describe(decode(_draw_canary(), limits))
-    if not photo.garments:
-        log.warning("canary_not_seen", models=describer.models_version)
-        return None
-    return photo.garments[0]
+def warn_of_fallbacks(describer: Describer) -> None:
+    """A GPU that was wanted and is not used is never passed over in silence."""
+    for engine in describer.engines:
+        if engine.fell_back:
+            log.warning("model_fell_back", model=engine.model, wanted=engine.wanted, provider=engine.provider)
 
 
 @functools.cache

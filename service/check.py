@@ -101,7 +101,8 @@ class PlagiarismChecker:
                 }
             )
             self._metrics.stages(timings)
-            self._metrics.verdict(answer.verdict)
+            best_scores = [garment.matches[0].score for garment in answer.garments if garment.matches]
+            self._metrics.verdict(answer.verdict, best_scores)
             return await self._keep(answer)
 
     async def _judge_photo(self, seen: SeenPhoto, fields: CheckFields, versions: Versions) -> CheckOut:

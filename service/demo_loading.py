@@ -6,6 +6,7 @@ import asyncio
 
 import structlog
 
+from service.capacity import Lane
 from service.demo.catalogue import demo_catalogue
 from service.errors import NoGarmentFound
 from service.requests import AddFields
@@ -26,7 +27,7 @@ async def fill_empty_index(service: Selvedge) -> int:
             item_id=item.item_id, seller_id=item.seller_id, title=item.title, published_at=item.published_at
         )
         try:
-            await service.registrar.add(item.jpeg, fields)
+            await service.registrar.add(item.jpeg, fields, Lane.BULK)
         except NoGarmentFound:
             log.warning("demo_design_not_seen", item_id=item.item_id)
         else:

@@ -11,6 +11,7 @@ ServiceError
 ├── CheckNotFound (LookupError)   no such check, or kept no longer
 ├── ChecksUnavailable             the store of checks cannot be used
 ├── Overloaded                    the queue is full; knows when to come back
+├── ReadOnly                      the disk is too full to register anything; checks go on
 ├── NotReady                      models or index are not there yet
 ├── SettingsError (ValueError)    settings that cannot be used; stops the start
 └── PolicyError (ValueError)      a policy file that cannot be trusted; stops the start
@@ -88,6 +89,10 @@ class Overloaded(ServiceError):
         self.retry_after_s = retry_after_s
 
 
+class ReadOnly(ServiceError):
+    """The disk is too full to register anything: nothing was stored, checks go on."""
+
+
 class NotReady(ServiceError):
     """Models are not warm or the index is not caught up yet."""
 
@@ -110,7 +115,9 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     CheckNotFound: (404, "check_not_found"),
     ChecksUnavailable: (503, "checks_unavailable"),
     Overloaded: (503, "overloaded"),
+    ReadOnly: (507, "read_only"),
     NotReady: (503, "not_ready"),
+    models_errors.ModelBusy: (503, "models_busy"),
     models_errors.UnsupportedFormat: (415, "unsupported_format"),
     models_errors.ImageTooLarge: (413, "image_too_large"),
     models_errors.ImageTooSmall: (422, "image_too_small"),

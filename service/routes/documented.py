@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel
 
+from service.capacity import Lane
 from service.door import Door
 from service.selvedge import Selvedge
+
+_URGENCY = re.compile(r"(?:^|[,\s])u=([0-7])(?:$|[,;\s])")
+_BULK_FROM = 6
 
 
 class FieldProblemOut(BaseModel):
@@ -34,6 +40,18 @@ def service_of(request: Request) -> Selvedge:
     """The running service. Raises NotReady."""
     door: Door = request.app.state.door
     return door.service()
+
+
+def trace_stages(request: Request, timings_ms: Mapping[str, float]) -> None:
+    """Spans of what an answer says it spent its time on, where the request is traced."""
+    door: Door = request.app.state.door
+    door.tracing.stages(timings_ms)
+
+
+def lane_of(request: Request) -> Lane:
+    """Bulk work says so itself: urgency 6 or 7 (RFC 9218, section 4.1) is for what nobody waits for."""
+    urgent = _URGENCY.search(request.headers.get("priority", ""))
+    return Lane.BULK if urgent is not None and int(urgent[1]) >= _BULK_FROM else Lane.CHECKS
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -46,11 +46,11 @@ class NobodyWatches:
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """One admitted request: lower `number` came earlier and is served first; `left_s` it may still wait in all."""
+    """One admitted request: lower `number` came earlier and is served first; `begun` once it had a worker."""
 
     lane: Lane
     number: int
-    left_s: float
+    begun: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -68,9 +68,9 @@ class _Turn:
 class Capacity:
     """Admits requests and runs their heavy parts on a few threads; belongs to one event loop.
 
-    A worker goes to the oldest check that wants one, so that a request once begun is finished before younger ones
-    begin; then to bulk work, which never holds the last worker where there are several. Whoever waits longer than
-    `most_wait_s` in all, or hangs up, leaves the queue and costs nothing more.
+    A worker goes to the oldest check that waits for one, then to bulk work, which never holds the last worker where
+    there are several. A request waits once: what is left of it then runs at once, and younger ones begin later. Whoever
+    waits longer than `most_wait_s`, or hangs up, leaves the queue and costs nothing more.
     """
 
     def __init__(
@@ -81,9 +81,10 @@ class Capacity:
         most_wait_s: float = 5.0,
         watch: CapacityWatch | None = None,
     ) -> None:
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="selvedge-work")
         self._workers = workers
         self._most = {Lane.CHECKS: workers + queue, Lane.BULK: bulk_queue}
+        # Threads are made as they are needed: beyond the workers only for the last steps of requests that have begun.
+        self._threads = ThreadPoolExecutor(workers + sum(self._most.values()), thread_name_prefix="selvedge-work")
         self._most_wait_s = most_wait_s
         self._watch: CapacityWatch = NobodyWatches() if watch is None else watch
         self._inside = dict.fromkeys(Lane, 0)
@@ -119,7 +120,7 @@ class Capacity:
         self._inside[lane] += 1
         started = time.monotonic()
         before = self._place.get()
-        self._place.set(_Place(lane, next(self._numbers), self._most_wait_s))
+        self._place.set(_Place(lane, next(self._numbers)))
         try:
             yield
         finally:
@@ -133,8 +134,12 @@ class Capacity:
 
         Cancelled while it waits, the work is dropped; cancelled while it runs, its worker is free again once it ends.
         """
-        place = self._place.get() or _Place(Lane.CHECKS, next(self._numbers), self._most_wait_s)
-        await self._take_worker(place)
+        place = self._place.get() or _Place(Lane.CHECKS, next(self._numbers))
+        if place.begun:
+            self._running[place.lane] += 1
+        else:
+            await self._wait_for_worker(place)
+            place.begun = True
         try:
             future = self._threads.submit(work, *arguments)
         except BaseException:
@@ -152,13 +157,13 @@ class Capacity:
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def _take_worker(self, place: _Place) -> None:
+    async def _wait_for_worker(self, place: _Place) -> None:
         turns, lane = self._turns[place.lane], place.lane
         turn = _Turn(place.number, time.monotonic(), asyncio.get_running_loop().create_future())
         heapq.heappush(turns, turn)
         self._hand_out()
         try:
-            async with asyncio.timeout(place.left_s):
+            async with asyncio.timeout(self._most_wait_s):
                 await turn.given
         except TimeoutError as error:
             self._leave(turn, lane)
@@ -166,9 +171,7 @@ class Capacity:
         except BaseException:
             self._leave(turn, lane)
             raise
-        waited_s = time.monotonic() - turn.since
-        place.left_s = max(0.0, place.left_s - waited_s)
-        self._watch.waited(lane, waited_s)
+        self._watch.waited(lane, time.monotonic() - turn.since)
 
     def _leave(self, turn: _Turn, lane: Lane) -> None:
         """Out of the queue; a worker that was given at the same moment goes to the next."""

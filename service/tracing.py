@@ -1,4 +1,4 @@
-"""OpenTelemetry traces: a span a request, one a stage; off, its SDK not even imported, without an endpoint."""
+"""OpenTelemetry traces: a span a request, one a stage; off, the exporter not even loaded, without an endpoint."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_a_caller_waits_no_longer_than_the_deadline_and_is_then_not_run() -> Non
         with ThreadPoolExecutor(2) as callers:
             asked = [callers.submit(session.run, rows_of(value)) for value in (1, 2)]
             for answer in asked:
-                with pytest.raises(ModelBusy, match="within 0.05 s"):
+                with pytest.raises(ModelBusy, match=r"within 0\.05 s"):
                     answer.result()
         network.go_on.set()
         session.run(rows_of(3))

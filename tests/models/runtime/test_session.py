@@ -11,7 +11,6 @@ import pytest
 from models.errors import ModelFileError
 from models.manifest import read_manifest
 from models.preprocessing import ImageLimits, decode
-from models.runtime.batching import BatchedSession
 from models.runtime.running import CPU_PROVIDER, CUDA_PROVIDER, Batching, Device, Engine, Running, wanted_provider
 from models.runtime.session import OnnxSession, asked_providers
 from models.runtime.shipped import MODEL_NAMES, open_describer, takes_batches
@@ -91,6 +90,10 @@ def test_the_real_networks_see_the_same_batched_and_alone() -> None:
 
 def test_on_a_cpu_nothing_is_batched_unless_it_is_asked_for() -> None:
     """A batch costs there what its rows cost: docs/performance.md."""
-    describer = open_describer(WEIGHTS_DIR, Running(threads=1, batching=Batching()))
-    assert not isinstance(describer.embedder._session, BatchedSession)
+    photo = decode(render(UNREGISTERED, Scene.drawn(104, 300, 360)).jpeg(), ImageLimits())
+    seen: list[tuple[str, int]] = []
+    running = Running(threads=1, batching=Batching(), watch=lambda *told: seen.append(told))
+    describer = open_describer(WEIGHTS_DIR, running)
+    assert len(describer.describe(photo).garments) == 1
+    assert seen == []
     assert [engine.model for engine in describer.engines] == list(MODEL_NAMES)

@@ -75,7 +75,7 @@ def overload(seconds: Seconds = 30, times: float = 5.0, more: Set = None) -> Non
 def _server(more: list[str] | None, **settings: str) -> Iterator[Server]:
     chosen = dict(setting.lower().split("=", 1) for setting in more or [])
     with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status("starting a service with the demo"):
-        process = serving(Path(folder), **({"demo": "1"} | settings | chosen))
+        process = serving(Path(folder), {"demo": "1"} | settings | chosen)
         with process as server:
             yield server
 
@@ -132,6 +132,8 @@ def padded(jpeg: bytes, size: int, start: bytes = b"") -> bytes:
     segments = io.BytesIO()
     while (left := size - len(jpeg) - segments.tell()) >= 4:
         length = min(left - 2, _SEGMENT)
+        if 0 < left - 2 - length < 4:
+            length -= 4  # what is left must hold a segment of its own
         segments.write(b"\xff\xfe" + struct.pack(">H", length) + start.ljust(length - 2, b"\0")[: length - 2])
     return jpeg[:2] + segments.getvalue() + jpeg[2:]
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,23 +40,23 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    data_dir: Path, *, fake_models: bool = False, inside: Sequence[str] = (), ready: bool = True, **settings: str
+    data_dir: Path, settings: Mapping[str, str] | None = None, *, fake_models: bool = False, ready: bool = True
 ) -> Iterator[Server]:
     """`selvedge serve` on this data dir, ready unless told otherwise; `settings` are SELVEDGE_ variables in lower case.
 
-    `fake_models`: the service of the tests, whose models are a few lines. `inside`: a command that runs the server's,
-    such as `unshare`. Raises RuntimeError where it does not become ready.
+    `fake_models`: the service of the tests, whose models are a few lines. Raises RuntimeError where it does not become
+    ready.
     """
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SELVEDGE_")}
-    environment |= {f"SELVEDGE_{name.upper()}": value for name, value in settings.items()}
+    environment |= {f"SELVEDGE_{name.upper()}": value for name, value in (settings or {}).items()}
     environment |= {"SELVEDGE_LOG__LEVEL": "ERROR"}
     if fake_models:
         command = [sys.executable, "-m", "tests.fake_service", str(port), str(data_dir)]
     else:
         options = ["--port", str(port), "--data-dir", str(data_dir)]
         command = [sys.executable, "-m", "service", "serve", *options]
-    with subprocess.Popen([*inside, *command], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         server = Server(f"http://127.0.0.1:{port}", port, process)
         try:
             if ready:

@@ -29,7 +29,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends libjemalloc2 \
  && rm -rf /var/lib/apt/lists/* \
  && ln -s /usr/lib/*-linux-gnu/libjemalloc.so.2 /usr/local/lib/libjemalloc.so.2 \
- && useradd --system --uid 10001 --create-home selvedge \
+ && useradd --uid 10001 --create-home --shell /usr/sbin/nologin selvedge \
  && mkdir /data \
  && chown selvedge /data
 ENV PATH=/opt/selvedge/bin:$PATH \

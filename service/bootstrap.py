@@ -40,8 +40,9 @@ MakeDescriber = Callable[[Settings], Describer]
 
 
 def load_describer(settings: Settings) -> PhotoDescriber:
-    """The shipped networks. Raises ModelFileError where one is missing, altered or of another taxonomy."""
-    return open_describer(settings.weights_dir, _running(settings, lambda _model, _rows: None))
+    """The shipped networks for one caller at a time, who may have every core. Raises ModelFileError where one is
+    missing, altered or of another taxonomy."""
+    return open_describer(settings.weights_dir, Running(settings.models.device, settings.capacity.model_threads))
 
 
 def _running(settings: Settings, watch: Callable[[str, int], None]) -> Running:
@@ -83,11 +84,11 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         opened.pop_all()
     limits = settings.capacity
     capacity = Capacity(limits.workers, limits.queue, limits.bulk_queue, limits.most_wait_s, metrics)
-    disk = DiskGuard(settings.data_dir, settings.disk.least_free_mb * 1_000_000, metrics.read_only)
+    disk = DiskGuard(settings.data_dir, settings.disk.least_free_mb * 1_000_000)
     seen = SeenCache(store, describer.models_version, settings.cache.seen_ttl_s, metrics)
     reader = PhotoReader(describer, seen, capacity, settings.images.limits(), settings.images.max_bytes)
     verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
-    metrics.watch(registry, capacity, disk.free_bytes)
+    metrics.watch(registry, capacity, disk)
     metrics.engines(describer.engines)
     metrics.batch_waiting.set_function(lambda: float(describer.waiting))
     warn_of_fallbacks(describer)

@@ -99,6 +99,10 @@ class Capacity:
         """Requests admitted and not finished."""
         return sum(self._inside.values())
 
+    def running(self, lane: Lane) -> int:
+        """Pieces of work on the threads now."""
+        return self._running[lane]
+
     def waiting(self, lane: Lane) -> int:
         """Requests in the queue for a worker."""
         return sum(not turn.given.done() for turn in self._turns[lane])

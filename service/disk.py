@@ -5,25 +5,19 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from prometheus_client import Gauge
-
 from service.errors import ReadOnly
 
 
 class DiskGuard:
     """Looks at the free space of a folder whenever it is asked: a system call of microseconds."""
 
-    def __init__(self, folder: Path, least_free_bytes: int, read_only: Gauge | None = None) -> None:
+    def __init__(self, folder: Path, least_free_bytes: int) -> None:
         self._folder = folder
         self._least_free_bytes = least_free_bytes
-        self._gauge = read_only
 
     @property
     def read_only(self) -> bool:
-        read_only = self.free_bytes() < self._least_free_bytes
-        if self._gauge is not None:
-            self._gauge.set(read_only)
-        return read_only
+        return self.free_bytes() < self._least_free_bytes
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self._folder).free

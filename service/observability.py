@@ -20,6 +20,7 @@ from index.errors import CatalogueError
 from index.registry import Registry
 from models.runtime.running import Engine
 from service.capacity import Capacity, Lane
+from service.disk import DiskGuard
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64)
@@ -98,13 +99,14 @@ class Metrics:
         self.canary_up.set(failure is None)
         self.canary_seconds.set(spent_s)
 
-    def watch(self, registry: Registry, capacity: Capacity, free_bytes: Callable[[], int]) -> None:
+    def watch(self, registry: Registry, capacity: Capacity, disk: DiskGuard) -> None:
         """Read these at every scrape."""
         self.index_garments.set_function(_or_nan(lambda: float(registry.stats().searchable)))
         self.index_sequence.set_function(_or_nan(lambda: float(registry.sequence)))
         self.index_stale.set_function(_or_nan(lambda: float(registry.stale)))
         self.in_flight.set_function(lambda: float(capacity.inside))
-        self.disk_free.set_function(lambda: float(free_bytes()))
+        self.disk_free.set_function(lambda: float(disk.free_bytes()))
+        self.read_only.set_function(lambda: float(disk.read_only))
         for lane in Lane:
             self._depth.labels(lane.value).set_function(functools.partial(capacity.waiting, lane))
             self._age.labels(lane.value).set_function(functools.partial(capacity.oldest_s, lane))

@@ -93,7 +93,7 @@ async def test_bulk_adds_say_so_themselves(tmp_path: Path, priority: str, lane: 
                 await asyncio.sleep(0.01)
         opened = door_of(client).opened
         assert opened is not None
-        assert opened.capacity._running == {Lane.CHECKS: int(lane is Lane.CHECKS), Lane.BULK: int(lane is Lane.BULK)}
+        assert {each: opened.capacity.running(each) for each in Lane} == {each: int(each is lane) for each in Lane}
         describer.go_on.set()
         assert (await adding).status_code == 201
 

@@ -37,9 +37,10 @@ benchmark: $(VENV)/.testing ## measure quality and speed on ../shared/data and p
 	$(BIN)/python -m tests.benchmarks
 
 requirements: ## pin again after editing requirements/*.in (needs pip-tools)
-	cd requirements && for set in serving dev training; do \
+	cd requirements && for set in "serving serving.in cpu.in" "gpu serving.in gpu.in" "dev dev.in" "training training.in"; do \
+	  set -- $$set; lock=$$1.txt; shift; \
 	  pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header \
-	    --no-emit-index-url --no-emit-find-links -o $$set.txt $$set.in; done
+	    --no-emit-index-url --no-emit-find-links -o $$lock $$@; done
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -7,7 +7,8 @@ ModelsError
 │   ├── ImageTooLarge             more pixels or a longer side than the limits
 │   ├── ImageTooSmall             a side below the limit
 │   └── UndecodableImage          damaged, truncated or empty
-└── ModelFileError                a model or manifest that cannot be trusted
+├── ModelFileError                a model or manifest that cannot be trusted
+└── ModelBusy                     the networks' queue is full, or their deadline has passed
 """
 
 
@@ -41,3 +42,7 @@ class UndecodableImage(ImageError):
 
 class ModelFileError(ModelsError):
     """A model file or its manifest is missing, altered or of another taxonomy."""
+
+
+class ModelBusy(ModelsError):
+    """The networks' queue is full, or they did not answer in time."""

@@ -17,14 +17,17 @@ from service.access.contract import GuardedApp
 from service.access.gate import Gate
 from service.demo_loading import fill_empty_index
 from service.door import Door
+from service.hang_up import HangUp
 from service.idempotency import Idempotency
-from service.observability import Metrics, configure_logs
+from service.logs import configure_logs
+from service.observability import Metrics
 from service.problems import install_problem_handlers
 from service.request_log import RequestLog
 from service.routes import catalogue, checks, health, weights
 from service.routes.page import page_router
 from service.selvedge import Selvedge
 from service.settings import Settings
+from service.tracing import open_tracing
 
 VERSION = "0.1.0"
 
@@ -36,7 +39,8 @@ Assemble = Callable[[Settings, Metrics], Selvedge]
 def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> FastAPI:
     """The application; it answers /livez at once and everything else once `assemble` is done."""
     metrics = Metrics()
-    door = Door(settings, metrics)
+    tracing = open_tracing(settings.tracing)
+    door = Door(settings, metrics, tracing)
     app = GuardedApp(
         title="Selvedge",
         version=VERSION,
@@ -49,7 +53,8 @@ def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> F
         app.include_router(router)
     app.add_middleware(Idempotency, door=door)
     app.add_middleware(Gate, door=door)
-    app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(HangUp)
+    app.add_middleware(RequestLog, metrics=metrics, tracing=tracing)
     app.add_middleware(CorrelationIdMiddleware)
     return app
 
@@ -73,6 +78,7 @@ async def _open_and_close(_app: FastAPI, door: Door, assemble: Assemble) -> Asyn
             server.shutdown()
             server.server_close()
             thread.join()
+        await asyncio.to_thread(door.tracing.close)
 
 
 async def _open(door: Door, assemble: Assemble) -> None:
@@ -84,6 +90,7 @@ async def _open(door: Door, assemble: Assemble) -> None:
         if door.settings.demo:
             door.waiting_for = "the demo catalogue is being loaded"
             await fill_empty_index(service)
+        await service.start(door.metrics)
         door.let_in()
     except Exception as error:  # outermost handler of the start: told on /readyz and in the log
         door.failure = f"{type(error).__name__}: {error}"

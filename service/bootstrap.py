@@ -10,14 +10,15 @@ import structlog
 
 from index.registry import Registry
 from models.runtime.describe import Describer, PhotoDescriber
+from models.runtime.running import Running, usable_cores
 from models.runtime.shipped import open_describer
-from models.types import DescribedGarment
 from models.weighting import read_weight_table
 from service.access.keyring import Keyring
 from service.access.keys_store import open_key_store
 from service.access.rates import Rates
 from service.cache import SeenCache, VerdictCache
 from service.cache_store import CacheStore, NoStore, RedisStore
+from service.canary import Canary
 from service.capacity import Capacity
 from service.check import PlagiarismChecker, Rules
 from service.checks_store import ChecksStore
@@ -27,6 +28,7 @@ from service.decoding.decoders import DecodeLimits, DecoderPool, InProcessDecode
 from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import UNREGISTERED
+from service.disk import DiskGuard
 from service.embedded_redis import EmbeddedRedis
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
@@ -45,8 +47,16 @@ MakeDescriber = Callable[[Settings], Describer]
 
 
 def load_describer(settings: Settings) -> PhotoDescriber:
-    """The shipped networks. Raises ModelFileError where one is missing, altered or of another taxonomy."""
-    return open_describer(settings.weights_dir, threads=settings.capacity.model_threads)
+    """The shipped networks for one caller at a time, who may have every core. Raises ModelFileError where one is
+    missing, altered or of another taxonomy."""
+    return open_describer(settings.weights_dir, Running(settings.models.device, settings.capacity.model_threads))
+
+
+def _running(settings: Settings, watch: Callable[[str, int], None]) -> Running:
+    """Workers that each run a network side by side share the cores out: more threads would only take turns."""
+    threads = settings.capacity.model_threads or max(1, usable_cores() // settings.capacity.workers)
+    models = settings.models
+    return Running(models.device, threads, models.batching(), models.batch == "auto", watch)
 
 
 def load_rules(settings: Settings) -> Rules:
@@ -66,15 +76,19 @@ def open_registry(settings: Settings, version: str) -> Registry:
     return Registry(database_url(settings), folder, version, snapshot_every=settings.index.snapshot_every)
 
 
-def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber = load_describer) -> Selvedge:
+def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber | None = None) -> Selvedge:
     """Load models, rules and index; blocks until all are warm. Raises where one of them cannot be trusted."""
     rules = load_rules(settings)
-    describer = make_describer(settings)
     # Whatever was opened before something failed is closed again: a start may be tried anew in the same process.
     with ExitStack() as opened:
+        if make_describer is None:
+            describer: Describer = open_describer(settings.weights_dir, _running(settings, metrics.batch))
+        else:
+            describer = make_describer(settings)
+        opened.callback(describer.close)
         decoder = make_decoder(settings.images)
         opened.callback(decoder.close)
-        canary = warm_up(describer, decoder)
+        canary = Canary(_draw_canary(), describer, decoder)
         registry = open_registry(settings, describer.models_version)
         opened.callback(registry.close)
         registry.start()
@@ -87,19 +101,25 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         redis, store = _open_store(settings, metrics)
         opened.pop_all()
     link = store.link if isinstance(store, RedisStore) else None
-    capacity = Capacity(settings.capacity.workers, settings.capacity.queue)
+    limits = settings.capacity
+    capacity = Capacity(limits.workers, limits.queue, limits.bulk_queue, limits.most_wait_s, metrics)
+    disk = DiskGuard(settings.data_dir, settings.disk.least_free_mb * 1_000_000)
     seen = SeenCache(store, describer.models_version, settings.cache.seen_ttl_s, metrics)
     reader = PhotoReader(describer, seen, capacity, decoder, settings.images.max_bytes)
     verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
-    metrics.watch(registry, capacity)
+    metrics.watch(registry, capacity, disk)
+    metrics.engines(describer.engines)
+    metrics.batch_waiting.set_function(lambda: float(describer.waiting))
+    warn_of_fallbacks(describer)
     log.info("assembled", models=describer.models_version, sequence=registry.sequence, policy=rules.policy.version)
     return Selvedge(
         settings=settings,
+        describer=describer,
         registry=registry,
         rules=rules,
         reader=reader,
         checker=PlagiarismChecker(reader, registry, rules, verdicts, checks, capacity, metrics),
-        registrar=Registrar(reader, registry, rules, capacity),
+        registrar=Registrar(reader, registry, rules, capacity, disk),
         comparer=Comparer(reader, registry, rules, capacity),
         checks=checks,
         store=store,
@@ -111,6 +131,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         capacity=capacity,
         redis=redis,
         canary=canary,
+        disk=disk,
     )
 
 
@@ -132,13 +153,11 @@ def make_fetcher(settings: Settings) -> UrlFetcher | None:
     return UrlFetcher(FetchLimits(hosts, settings.images.max_bytes, urls.connect_s, urls.total_s))
 
 
-def warm_up(describer: Describer, decoder: PhotoDecoder) -> DescribedGarment | None:
-    """Describe a drawn garment, so that the first caller does not pay for it; the canary of readiness."""
-    photo = describer.describe(decoder.decode(_draw_canary()))
-    if not photo.garments:
-        log.warning("canary_not_seen", models=describer.models_version)
-        return None
-    return photo.garments[0]
+def warn_of_fallbacks(describer: Describer) -> None:
+    """A GPU that was wanted and is not used is never passed over in silence."""
+    for engine in describer.engines:
+        if engine.fell_back:
+            log.warning("model_fell_back", model=engine.model, wanted=engine.wanted, provider=engine.provider)
 
 
 @functools.cache

@@ -104,7 +104,8 @@ class PlagiarismChecker:
                 }
             )
             self._metrics.stages(timings)
-            self._metrics.verdict(answer.verdict)
+            best_scores = [garment.matches[0].score for garment in answer.garments if garment.matches]
+            self._metrics.verdict(answer.verdict, best_scores)
             return await self._keep(answer, tenant)
 
     async def _judge_photo(

@@ -8,6 +8,7 @@ import structlog
 
 from service.access.keys import DEFAULT_TENANT
 from service.access.tenancy import TenantCatalogue
+from service.capacity import Lane
 from service.demo.catalogue import demo_catalogue
 from service.errors import NoGarmentFound
 from service.requests import AddFields
@@ -28,7 +29,7 @@ async def fill_empty_index(service: Selvedge) -> int:
             item_id=item.item_id, seller_id=item.seller_id, title=item.title, published_at=item.published_at
         )
         try:
-            await service.registrar.add(item.jpeg, fields, DEFAULT_TENANT)
+            await service.registrar.add(item.jpeg, fields, DEFAULT_TENANT, Lane.BULK)
         except NoGarmentFound:
             log.warning("demo_design_not_seen", item_id=item.item_id)
         else:

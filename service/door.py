@@ -6,14 +6,16 @@ from service.errors import NotReady
 from service.observability import Metrics
 from service.selvedge import Selvedge
 from service.settings import Settings
+from service.tracing import Tracing
 
 
 class Door:
     """Holds the service while it opens. `opened` is to be closed at the end, also where nobody was let in yet."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, tracing: Tracing) -> None:
         self.settings = settings
         self.metrics = metrics
+        self.tracing = tracing
         self.opened: Selvedge | None = None
         self.failure: str | None = None
         self.waiting_for = "models and index are being loaded"
@@ -21,6 +23,7 @@ class Door:
 
     def let_in(self) -> None:
         self._open = True
+        self.metrics.ready.set(1)
 
     def service(self) -> Selvedge:
         """Raises NotReady where models or index are not there yet, or failed to load."""

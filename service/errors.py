@@ -23,6 +23,7 @@ ServiceError
 ├── ChecksUnavailable             the store of checks cannot be used
 ├── DecoderUnavailable            no process to decode photos could be started
 ├── Overloaded                    the queue is full; knows when to come back
+├── ReadOnly                      the disk is too full to register anything; checks go on
 ├── NotReady                      models or index are not there yet
 ├── SettingsError (ValueError)    settings that cannot be used; stops the start
 └── PolicyError (ValueError)      a policy file that cannot be trusted; stops the start
@@ -153,6 +154,10 @@ class Overloaded(ServiceError):
         self.retry_after_s = retry_after_s
 
 
+class ReadOnly(ServiceError):
+    """The disk is too full to register anything: nothing was stored, checks go on."""
+
+
 class NotReady(ServiceError):
     """Models are not warm or the index is not caught up yet."""
 
@@ -186,7 +191,9 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     ChecksUnavailable: (503, "checks_unavailable"),
     DecoderUnavailable: (503, "decoder_unavailable"),
     Overloaded: (503, "overloaded"),
+    ReadOnly: (507, "read_only"),
     NotReady: (503, "not_ready"),
+    models_errors.ModelBusy: (503, "models_busy"),
     models_errors.UnsupportedFormat: (415, "unsupported_format"),
     models_errors.ImageTooLarge: (413, "image_too_large"),
     models_errors.ImageTooSmall: (422, "image_too_small"),

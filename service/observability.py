@@ -1,22 +1,30 @@
-"""Logs as JSON with the request's id, and the metrics that an operator watches."""
+"""The metrics that an operator watches; deploy/grafana and deploy/prometheus name them, RUNBOOK.md explains them."""
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable, Mapping
 
-import structlog
-from asgi_correlation_id import correlation_id
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 
 from index.errors import CatalogueError
 from index.registry import Registry
-from service.capacity import Capacity
-from service.settings import LogSettings
+from models.runtime.running import Engine
+from service.capacity import Capacity, Lane
+from service.disk import DiskGuard
 
-_STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64)
+_BUCKETS_SCORE = tuple(step / 10 for step in range(-2, 11))
 
 
 class Metrics:
@@ -24,88 +32,108 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._stages = Histogram(
-            "selvedge_stage_seconds", "Time a stage of a check took", ["stage"],
-            buckets=_STAGE_BUCKETS, registry=self.registry,
-        )  # fmt: skip
-        self._requests = Counter(
-            "selvedge_requests_total", "Requests answered", ["method", "route", "status"], registry=self.registry
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._stages = self._histogram("selvedge_stage_seconds", "Time a stage of a check took", ["stage"])
+        self._durations = self._histogram("selvedge_request_seconds", "Time to an answer", ["method", "route"])
+        self._requests = self._counter("selvedge_requests_total", "Requests answered", ["method", "route", "status"])
+        self._waits = self._histogram("selvedge_queue_wait_seconds", "Time waited for a worker", ["lane"])
+        self._refusals = self._counter("selvedge_refused_total", "Requests refused by load", ["lane", "reason"])
+        self._lookups = self._counter("selvedge_cache_lookups_total", "Cache look-ups", ["cache", "result"])
+        self._verdicts = self._counter("selvedge_verdicts_total", "Photo verdicts given", ["verdict"])
+        self._scores = self._histogram("selvedge_best_score", "Best score of a checked garment", [], _BUCKETS_SCORE)
+        self._batches = self._histogram("selvedge_batch_rows", "Rows run together", ["model"], _BUCKETS_ROWS)
+        self._providers = self._gauge(
+            "selvedge_model_provider", "1 for what runs a model", ["model", "wanted", "provider"]
         )
-        self._lookups = Counter(
-            "selvedge_cache_lookups_total", "Cache look-ups", ["cache", "result"], registry=self.registry
+        self._fallbacks = self._gauge(
+            "selvedge_model_fallback", "1 where a model runs on less than was wanted", ["model"]
         )
-        self._verdicts = Counter("selvedge_verdicts_total", "Photo verdicts given", ["verdict"], registry=self.registry)
-        self.redis_up = Gauge("selvedge_redis_up", "1 where Redis answered last time", registry=self.registry)
-        self.index_garments = Gauge("selvedge_index_garments", "Garments that are searched", registry=self.registry)
-        self.index_sequence = Gauge("selvedge_index_sequence", "Latest change searched", registry=self.registry)
-        self.in_flight = Gauge("selvedge_in_flight", "Requests admitted and not finished", registry=self.registry)
+        self._depth = self._gauge("selvedge_queue_depth", "Requests that wait for a worker", ["lane"])
+        self._age = self._gauge("selvedge_queue_oldest_seconds", "Wait of the first in the queue", ["lane"])
+        self.redis_up = self._gauge("selvedge_redis_up", "1 where Redis answered last time")
+        self.index_garments = self._gauge("selvedge_index_garments", "Garments that are searched")
+        self.index_sequence = self._gauge("selvedge_index_sequence", "Latest change searched")
+        self.index_stale = self._gauge("selvedge_index_stale", "1 where the record holds changes not searched yet")
+        self.in_flight = self._gauge("selvedge_in_flight", "Requests admitted and not finished")
+        self.batch_waiting = self._gauge("selvedge_batch_waiting", "Requests that wait for a batch")
+        self.ready = self._gauge("selvedge_ready", "1 where the service takes requests")
+        self.canary_up = self._gauge("selvedge_canary_up", "1 where the canary photo went through the whole line")
+        self.canary_seconds = self._gauge("selvedge_canary_seconds", "Time the last canary photo took")
+        self.disk_free = self._gauge("selvedge_disk_free_bytes", "Free space in the data dir")
+        self.read_only = self._gauge("selvedge_read_only", "1 where nothing is registered for want of space")
 
     def stages(self, timings_ms: Mapping[str, float]) -> None:
         for stage, spent_ms in timings_ms.items():
             self._stages.labels(stage).observe(spent_ms / 1e3)
 
-    def request(self, method: str, route: str, status: int) -> None:
+    def request(self, method: str, route: str, status: int, spent_s: float) -> None:
         self._requests.labels(method, route, str(status)).inc()
+        self._durations.labels(method, route).observe(spent_s)
+
+    def waited(self, lane: str, waited_s: float) -> None:
+        self._waits.labels(lane).observe(waited_s)
+
+    def refused(self, lane: str, reason: str) -> None:
+        self._refusals.labels(lane, reason).inc()
 
     def cache_lookup(self, cache: str, hit: bool) -> None:
         self._lookups.labels(cache, "hit" if hit else "miss").inc()
 
-    def verdict(self, verdict: str) -> None:
+    def verdict(self, verdict: str, best_scores: Iterable[float] = ()) -> None:
+        """A photo's verdict, and the best score of each of its garments that resembles anything."""
         self._verdicts.labels(verdict).inc()
+        for score in best_scores:
+            self._scores.observe(score)
 
-    def watch(self, registry: Registry, capacity: Capacity) -> None:
+    def batch(self, model: str, rows: int) -> None:
+        self._batches.labels(model).observe(rows)
+
+    def engines(self, engines: Iterable[Engine]) -> None:
+        """What runs each network, once at the start."""
+        for engine in engines:
+            self._providers.labels(engine.model, engine.wanted, engine.provider).set(1)
+            self._fallbacks.labels(engine.model).set(engine.fell_back)
+
+    def canary(self, failure: str | None, spent_s: float) -> None:
+        self.canary_up.set(failure is None)
+        self.canary_seconds.set(spent_s)
+
+    def watch(self, registry: Registry, capacity: Capacity, disk: DiskGuard) -> None:
         """Read these at every scrape."""
-
-        def searched() -> float:
-            try:
-                return float(registry.stats().searchable)
-            except CatalogueError:
-                return float("nan")
-
-        self.index_garments.set_function(searched)
-        self.index_sequence.set_function(lambda: float(registry.sequence))
+        self.index_garments.set_function(_or_nan(lambda: float(registry.stats().searchable)))
+        self.index_sequence.set_function(_or_nan(lambda: float(registry.sequence)))
+        self.index_stale.set_function(_or_nan(lambda: float(registry.stale)))
         self.in_flight.set_function(lambda: float(capacity.inside))
+        self.disk_free.set_function(lambda: float(disk.free_bytes()))
+        self.read_only.set_function(lambda: float(disk.read_only))
+        for lane in Lane:
+            self._depth.labels(lane.value).set_function(functools.partial(capacity.waiting, lane))
+            self._age.labels(lane.value).set_function(functools.partial(capacity.oldest_s, lane))
 
     def exposition(self) -> bytes:
         """The text format of Prometheus."""
         return generate_latest(self.registry)
 
+    def _counter(self, name: str, help_text: str, labels: list[str]) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
 
-def configure_logs(settings: LogSettings) -> None:
-    """One line an event on standard error; the libraries' own logs take the same way."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        _add_request_id,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    last: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if settings.as_json else structlog.dev.ConsoleRenderer(colors=False)
-    )
-    structlog.configure(
-        processors=[*shared, last],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.level]),
-        # Made anew for every line, so that a replaced stream (pytest, a daemon) is followed.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, _StandardError)]
-    handler = _StandardError()
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
-    root.addHandler(handler)
-    root.setLevel(settings.level)
+    def _gauge(self, name: str, help_text: str, labels: Iterable[str] = ()) -> Gauge:
+        return Gauge(name, help_text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, help_text: str, labels: list[str], buckets: tuple[float, ...] = _BUCKETS_S
+    ) -> Histogram:
+        return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
 
 
-class _StandardError(logging.Handler):
-    """Writes to whatever standard error is now."""
+def _or_nan(read: Callable[[], float]) -> Callable[[], float]:
+    """A scrape must not fail because the record is away."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(self.format(record) + "\n")
+    def reading() -> float:
+        try:
+            return read()
+        except CatalogueError:
+            return float("nan")
 
-
-def _add_request_id(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    if request_id := correlation_id.get():
-        event["request_id"] = request_id
-    return event
+    return reading

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from index.errors import CatalogueError
-from models.errors import ImageError
+from models.errors import ImageError, ModelBusy
 from service.errors import AccessError, FieldProblem, Overloaded, RequestError, ServiceError, status_and_code
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 def install_problem_handlers(app: FastAPI) -> None:
     """Every error of ours, of the framework and of nobody leaves as a problem."""
-    for kind in (ServiceError, ImageError, CatalogueError):
+    for kind in (ServiceError, ImageError, ModelBusy, CatalogueError):
         app.add_exception_handler(kind, _answer_known)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_framework)

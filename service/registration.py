@@ -9,8 +9,9 @@ from index.registry import Registry
 from index.types import Added, NewPhoto
 from models.runtime.describe import pick_garment
 from service.access.tenancy import TenantCatalogue
-from service.capacity import Capacity
+from service.capacity import Capacity, Lane
 from service.check import Rules, warnings_of
+from service.disk import DiskGuard
 from service.errors import NoGarmentFound
 from service.images import PhotoReader
 from service.requests import AddFields
@@ -26,11 +27,13 @@ class Registrar:
     registry: Registry
     rules: Rules
     capacity: Capacity
+    disk: DiskGuard
 
-    async def add(self, data: bytes, fields: AddFields, tenant: str) -> AddedOut:
-        """Durable and searchable once this returns. Raises NoGarmentFound, and nothing is stored then."""
+    async def add(self, data: bytes, fields: AddFields, tenant: str, lane: Lane = Lane.CHECKS) -> AddedOut:
+        """Durable and searchable once this returns. Raises NoGarmentFound, ReadOnly, and nothing is stored then."""
         started = time.perf_counter()
-        async with self.capacity.admitted():
+        self.disk.require_room()
+        async with self.capacity.admitted(lane):
             seen = await self.reader.look(data, tenant, fields.category)
             photo = seen.described
             if not photo.garments:

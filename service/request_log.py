@@ -1,4 +1,4 @@
-"""One log line and one count for every request."""
+"""One log line, one count, one duration and, where traced, one span for every request."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.observability import Metrics
+from service.tracing import Tracing
 
 log = structlog.get_logger()
 _QUIET = ("/livez", "/readyz", "/metrics")
+HUNG_UP = 499
+"""Status of a request whose caller left before an answer began (nginx's word for it)."""
 
 
 class RequestLog:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 500
+        status = HUNG_UP
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -33,12 +37,15 @@ class RequestLog:
                 status = message["status"]
             await send(message)
 
-        try:
-            await self._app(scope, receive, noting)
-        finally:
-            # The template, not the path: ids in labels would make a series each.
-            route = getattr(scope.get("route"), "path", "unmatched")
-            self._metrics.request(scope["method"], route, status)
-            write = log.debug if route in _QUIET else log.info
-            spent_ms = round((time.perf_counter() - started) * 1e3, 1)
-            write("request", method=scope["method"], path=scope["path"], status=status, ms=spent_ms)
+        with self._tracing.request(scope) as span:
+            try:
+                await self._app(scope, receive, noting)
+            finally:
+                # The template, not the path: ids in labels would make a series each.
+                route = getattr(scope.get("route"), "path", "unmatched")
+                spent_s = time.perf_counter() - started
+                self._metrics.request(scope["method"], route, status, spent_s)
+                span.answered(route, status)
+                write = log.debug if route in _QUIET else log.info
+                spent_ms = round(spent_s * 1e3, 1)
+                write("request", method=scope["method"], path=scope["path"], status=status, ms=spent_ms)

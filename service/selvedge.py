@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from index.errors import CatalogueError
 from index.registry import Registry
-from index.types import Query
-from models.types import DescribedGarment
-from models.weighting import RegionWeights
+from models.runtime.describe import Describer
 from service.access.keyring import Keyring
 from service.access.rates import Rates
 from service.cache_store import CacheStore
+from service.canary import Canary
 from service.capacity import Capacity
 from service.check import PlagiarismChecker, Rules
 from service.checks_store import ChecksStore
 from service.claims import Claims
 from service.compare import Comparer
 from service.decoding.decoders import PhotoDecoder
+from service.disk import DiskGuard
 from service.embedded_redis import EmbeddedRedis
 from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
+from service.observability import Metrics
 from service.registration import Registrar
 from service.settings import Settings
 
@@ -30,20 +31,27 @@ _CANARY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether checks can be trusted now, and why not. `redis` never decides: it is only a cache."""
+    """Whether checks can be trusted now, and why not.
+
+    Neither `redis`, which is only a cache, nor a full `disk`, which stops adds alone, nor models that fell back to a
+    slower engine decide: they are told.
+    """
 
     ready: bool
     models: str
     index: str
     redis: str
     access: str
+    disk: str
+    engines: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selvedge:
-    """Everything that answers requests. `canary` is a garment that was described at the start, None if none was."""
+    """Everything that answers requests."""
 
     settings: Settings
+    describer: Describer
     registry: Registry
     rules: Rules
     reader: PhotoReader
@@ -59,33 +67,46 @@ class Selvedge:
     fetcher: UrlFetcher | None
     capacity: Capacity
     redis: EmbeddedRedis | None
-    canary: DescribedGarment | None
+    canary: Canary
+    disk: DiskGuard
+    _running: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+
+    async def start(self, metrics: Metrics) -> None:
+        """Begin what goes on beside requests."""
+        every, within = self.settings.canary.every_s, self.settings.canary.within_s
+        self._running.append(asyncio.create_task(self.canary.keep_running(self.registry, every, within, metrics)))
 
     async def readiness(self) -> Readiness:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""
         redis = "off" if self.settings.redis_url == "off" else "up" if await self.store.reachable() else "away"
         index = "not caught up" if not self.registry.ready else "stale" if self.registry.stale else "ok"
-        if index == "ok" and self.canary is not None:
+        if index == "ok":
             try:
-                await asyncio.wait_for(asyncio.to_thread(self._search_canary, self.canary), _CANARY_S)
+                await asyncio.wait_for(asyncio.to_thread(self.canary.search, self.registry), _CANARY_S)
             except (CatalogueError, TimeoutError) as error:
                 index = f"canary failed: {error or 'it took too long'}"
         access = "loopback only: no API key was made yet" if await self.keyring.empty() else "by API key"
-        return Readiness(index == "ok", "ok", index, redis, access)
+        models = "ok" if self.canary.failure is None else f"canary failed: {self.canary.failure}"
+        disk = "full: read only" if self.disk.read_only else "ok"
+        engines = {
+            engine.model: f"{engine.provider}, fell back from {engine.wanted}" if engine.fell_back else engine.provider
+            for engine in self.describer.engines
+        }
+        return Readiness(index == models == "ok", models, index, redis, access, disk, engines)
 
     async def close(self) -> None:
         """Finish what runs, then release everything; once."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         await asyncio.to_thread(self.capacity.close)
         await self.keyring.close()
         await self.store.close()
         await asyncio.to_thread(self._release)
 
-    def _search_canary(self, garment: DescribedGarment) -> None:
-        weights, version = RegionWeights.equal(), self.reader.models_version
-        self.registry.search(Query(garment.embeddings, garment.mirrored, weights, version, top_k=1))
-
     def _release(self) -> None:
         self.decoder.close()
+        self.describer.close()
         self.checks.close()
         self.registry.close()
         if self.redis is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.preprocessing import ImageLimits
+from models.runtime.running import Batching, Device
 from service.bodies import BodyPace
 from service.errors import SettingsError
 
@@ -44,8 +45,70 @@ class CapacitySettings(_Section):
     """How much work is taken on at a time."""
 
     workers: int = Field(default=2, ge=1, description="Photos looked at and searched side by side")
-    queue: int = Field(default=16, ge=0, description="Requests that may wait for a worker; beyond it the answer is 503")
-    model_threads: int = Field(default=0, ge=0, description="Threads inside one network run; 0 lets the engine choose")
+    queue: int = Field(default=8, ge=0, description="Requests that may wait for a worker; beyond it the answer is 503")
+    bulk_queue: int = Field(
+        default=4, ge=1, description="Bulk requests (header `Priority: u=6` or `u=7`) inside at a time; they yield"
+    )
+    most_wait_s: float = Field(
+        default=5.0, gt=0, description="Longest wait for a worker, in seconds; beyond it the answer is 503"
+    )
+    model_threads: int = Field(
+        default=0, ge=0, description="Threads inside one network run; 0: the cores divided by the workers"
+    )
+
+
+class ModelSettings(_Section):
+    """What runs the networks."""
+
+    device: Device = Field(
+        default=Device.AUTO, description="`cuda`, `cpu`, or `auto`: CUDA where the installed engine has it"
+    )
+    batch: Literal["auto", "always", "never"] = Field(
+        default="auto", description="Gather rows of several requests; `auto`: on a GPU only, a CPU gains nothing"
+    )
+    batch_sizes: tuple[int, ...] = Field(
+        default=(1, 2, 4, 8, 16), description="Batch sizes a network sees, ascending; a batch is padded up to the next"
+    )
+    batch_wait_ms: float = Field(default=2.0, ge=0, description="How long a row waits for company, in milliseconds")
+    batch_queue: int = Field(default=64, ge=1, description="Requests that may wait for a batch; beyond it: 503")
+    batch_deadline_s: float = Field(default=10.0, gt=0, description="Longest wait for a batch's answer, in seconds")
+
+    @field_validator("batch_sizes")
+    @classmethod
+    def _ascending(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        Batching(sizes)
+        return sizes
+
+    def batching(self) -> Batching | None:
+        if self.batch == "never":
+            return None
+        return Batching(self.batch_sizes, self.batch_wait_ms / 1e3, self.batch_queue, self.batch_deadline_s)
+
+
+class CanarySettings(_Section):
+    """The photo that readiness sends through the whole line."""
+
+    every_s: float = Field(default=30.0, gt=0, description="How often a canary photo goes through the line, in seconds")
+    within_s: float = Field(default=10.0, gt=0, description="Longest time the canary may take, in seconds")
+
+
+class DiskSettings(_Section):
+    """When registering stops."""
+
+    least_free_mb: int = Field(
+        default=200, ge=0, description="Free space in the data dir below which nothing is registered (507), in MB"
+    )
+
+
+class TracingSettings(_Section):
+    """OpenTelemetry traces."""
+
+    endpoint: str | None = Field(
+        default=None, description="OTLP over HTTP, http://HOST:4318/v1/traces; unset: nothing is traced"
+    )
+    service_name: str = Field(default="selvedge", description="`service.name` of the spans")
+    share: float = Field(default=0.1, ge=0, le=1, description="Share of requests traced that bring no trace themselves")
+    timeout_s: float = Field(default=5.0, gt=0, description="Longest time one export may take, in seconds")
 
 
 class UploadSettings(_Section):
@@ -152,6 +215,10 @@ class Settings(BaseSettings):
     checks: CheckSettings = CheckSettings()
     index: IndexSettings = IndexSettings()
     log: LogSettings = LogSettings()
+    models: ModelSettings = ModelSettings()
+    canary: CanarySettings = CanarySettings()
+    disk: DiskSettings = DiskSettings()
+    tracing: TracingSettings = TracingSettings()
 
 
 def read_settings(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:

@@ -11,6 +11,7 @@ from models.fingerprint import fingerprint
 from models.geometry import Box
 from models.preprocessing import crop_garment
 from models.runtime.describe import flipped_fingerprint, relabelled
+from models.runtime.running import CPU_PROVIDER, Engine
 from models.taxonomy import REGION_COUNT, REGIONS, Category
 from models.types import (
     DescribedGarment,
@@ -36,6 +37,11 @@ class FakeDescriber:
     """
 
     models_version = FAKE_MODELS
+    engines: tuple[Engine, ...] = (Engine("fake", CPU_PROVIDER, CPU_PROVIDER),)
+    waiting = 0
+
+    def close(self) -> None:
+        """Nothing to put away."""
 
     def describe(self, image: Image, category: Category | None = None) -> DescribedPhoto:
         flat = int(np.ptp(image.pixels.reshape(-1, 3), axis=0).max()) < 8

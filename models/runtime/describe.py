@@ -14,6 +14,8 @@ from models.fingerprint import fingerprint
 from models.manifest import Manifest
 from models.preprocessing import crop_garment
 from models.regions import locate_regions, locate_whole
+from models.runtime.batching import BatchedSession
+from models.runtime.running import Engine
 from models.taxonomy import Category
 from models.types import (
     DescribedGarment,
@@ -53,21 +55,51 @@ class Describer(Protocol):
     @property
     def models_version(self) -> str: ...
 
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What runs each network."""
+
+    @property
+    def waiting(self) -> int:
+        """Photos whose rows wait for a batch."""
+
     def describe(self, image: Image, category: Category | None = None) -> DescribedPhoto: ...
+
+    def close(self) -> None:
+        """Put the networks away; nothing is described afterwards."""
 
 
 class PhotoDescriber:
     """Detector, landmark network and embedder in a row."""
 
-    def __init__(self, detector: Detector, landmarker: Landmarker, embedder: Embedder, models_version: str) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        landmarker: Landmarker,
+        embedder: Embedder,
+        models_version: str,
+        *,
+        engines: tuple[Engine, ...] = (),
+        batched: tuple[BatchedSession, ...] = (),
+    ) -> None:
         self.detector = detector
         self.landmarker = landmarker
         self.embedder = embedder
+        self.engines = engines
         self._models_version = models_version
+        self._batched = batched
 
     @property
     def models_version(self) -> str:
         return self._models_version
+
+    @property
+    def waiting(self) -> int:
+        return sum(session.waiting for session in self._batched)
+
+    def close(self) -> None:
+        for session in self._batched:
+            session.close()
 
     def describe(self, image: Image, category: Category | None = None) -> DescribedPhoto:
         """All garments of a photo. With `category` the garment in question (`pick_garment`) is looked at as one of it,

@@ -20,6 +20,7 @@ from service.embedded_redis import find_server
 from service.settings import Settings
 
 MODELS = ("detector", "landmarker", "embedder")
+ENGINE_PAIRS = (("onnxruntime", "onnxruntime-gpu"), ("faiss-cpu", "faiss-gpu-cu12"))
 LEAST_PYTHON = (3, 11)
 LEAST_FREE_BYTES = 1_000_000_000
 PROBE_TIMEOUT_S = 30.0
@@ -58,6 +59,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for model in MODELS:
         yield _model(settings.weights_dir / f"{model}.json")
     yield _region_weights(settings.weights_dir / "region_weights.json")
+    yield _engines()
     yield _probe("network engine", _PROVIDERS, "install onnxruntime again: `make serve` does")
     yield _probe("vector engine", _VECTORS, "install faiss-cpu again: `make serve` does")
     yield _redis(settings)
@@ -96,6 +98,18 @@ def _packages() -> Finding:
     if wrong:
         return Finding("packages", State.FAILURE, "; ".join(wrong), "run `make serve`, which installs them")
     return Finding("packages", State.OK, f"{len(wanted)} in place")
+
+
+def _engines() -> Finding:
+    """The extras cpu and gpu install the same modules: together, one overwrites half of the other."""
+    installed = {str(found.metadata["Name"]).lower() for found in importlib.metadata.distributions()}
+    both = [pair for pair in ENGINE_PAIRS if set(pair) <= installed]
+    if both:
+        names = "; ".join(f"{one} and {other}" for one, other in both)
+        advice = "make the environment anew with requirements/serving.txt or requirements/gpu.txt, not both"
+        return Finding("engines", State.FAILURE, f"both builds are installed: {names}", advice)
+    found = sorted(installed & {name for pair in ENGINE_PAIRS for name in pair})
+    return Finding("engines", State.OK, ", ".join(found))
 
 
 def _model(path: Path) -> Finding:

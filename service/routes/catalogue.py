@@ -11,7 +11,16 @@ from pydantic import BaseModel, ValidationError
 from index.types import ItemFilters
 from models.taxonomy import Category, WeightGroup
 from service.requests import AddFields, DetailFields
-from service.routes.documented import body_of, catalogue_of, json_body_of, problems, service_of, tenant_of
+from service.routes.documented import (
+    body_of,
+    catalogue_of,
+    json_body_of,
+    lane_of,
+    problems,
+    service_of,
+    tenant_of,
+    trace_stages,
+)
 from service.routes.intake import FIELDS_BYTES, invalid_fields, read_json, read_submission
 from service.schemas_catalogue import AddedOut, CatalogueItemOut, ItemPageOut
 
@@ -38,16 +47,25 @@ class StatsOut(BaseModel):
 @router.post(
     "/add",
     status_code=201,
-    responses={200: {"model": AddedOut, "description": "The same photo again"}, **problems(400, 413, 415, 422, 503)},
+    responses={
+        200: {"model": AddedOut, "description": "The same photo again"},
+        **problems(400, 413, 415, 422, 503, 507),
+    },
     openapi_extra=body_of(AddFields, ("image",)),
 )
 async def add_photo(request: Request, response: Response) -> AddedOut:
-    """Register a photo of an item. Durable and found by the next check once this answers 201."""
+    """Register a photo of an item. Durable and found by the next check once this answers 201.
+
+    With the header `Priority: u=6` or `u=7` (RFC 9218) it is bulk work, which waits for every check.
+    """
     service = service_of(request)
-    service.capacity.refuse_if_full()
+    lane = lane_of(request)
+    service.disk.require_room()
+    service.capacity.refuse_if_full(lane)
     submission = await read_submission(request, ("image",), service)
     fields = submission.fields(AddFields)
-    added = await service.registrar.add(submission.photos["image"], fields, tenant_of(request))
+    added = await service.registrar.add(submission.photos["image"], fields, tenant_of(request), lane)
+    trace_stages(request, added.timings_ms)
     response.status_code = 201 if added.created else 200
     return added
 

@@ -7,7 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from service.requests import CheckFields, CompareFields, SearchFields
-from service.routes.documented import body_of, problems, service_of, tenant_of
+from service.routes.documented import body_of, problems, service_of, tenant_of, trace_stages
 from service.routes.intake import read_submission
 from service.schemas import CheckOut
 from service.schemas_compare import CompareOut, SearchOut
@@ -28,7 +28,10 @@ async def check_plagiarism(request: Request) -> CheckOut:
     service = service_of(request)
     service.capacity.refuse_if_full()
     submission = await read_submission(request, ("image",), service)
-    return await service.checker.check(submission.photos["image"], submission.fields(CheckFields), tenant_of(request))
+    fields = submission.fields(CheckFields)
+    answer = await service.checker.check(submission.photos["image"], fields, tenant_of(request))
+    trace_stages(request, answer.timings_ms)
+    return answer
 
 
 @router.get("/checks/{check_id}", responses=problems(404, 503))
@@ -69,6 +72,7 @@ async def search(request: Request) -> SearchOut:
     service = service_of(request)
     service.capacity.refuse_if_full()
     submission = await read_submission(request, ("image",), service)
-    return await service.comparer.search(
-        submission.photos["image"], submission.fields(SearchFields), tenant_of(request)
-    )
+    fields = submission.fields(SearchFields)
+    found = await service.comparer.search(submission.photos["image"], fields, tenant_of(request))
+    trace_stages(request, found.timings_ms)
+    return found

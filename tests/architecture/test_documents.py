@@ -1,6 +1,7 @@
 """Documents that must stay true."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -36,3 +37,21 @@ def test_no_requirement_file_names_an_address() -> None:
         text = path.read_text()
         assert "--hash=sha256:" in text
         assert re.search(r"(https?|file)://|--(extra-)?index-url|--find-links", text) is None, path.name
+
+
+def test_the_extras_of_engines_exclude_each_other() -> None:
+    """The same modules from two packages: what is locked for one names nothing of the other."""
+    engines = {"cpu": ("onnxruntime", "faiss-cpu"), "gpu": ("onnxruntime-gpu", "faiss-gpu-cu12")}
+    locked = {
+        lock: set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / f"{lock}.txt").read_text(), re.MULTILINE))
+        for lock in ("serving", "gpu")
+    }
+    assert set(engines["cpu"]) <= locked["serving"]
+    assert set(engines["gpu"]) <= locked["gpu"]
+    assert not locked["serving"] & set(engines["gpu"])
+    assert not locked["gpu"] & set(engines["cpu"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["uv"]["conflicts"] == [[{"extra": "cpu"}, {"extra": "gpu"}]]
+    for extra in engines:
+        declared = project["tool"]["setuptools"]["dynamic"]["optional-dependencies"][extra]["file"]
+        assert declared in ([f"requirements/{extra}.in"], f"requirements/{extra}.in")

@@ -185,9 +185,10 @@ async def test_the_demo_is_loaded_once_into_an_empty_index(tmp_path: Path, monke
 
 
 @contextmanager
-def on_a_socket(settings: Settings) -> Iterator[str]:
+def on_a_socket(settings: Settings, describer: FakeDescriber | None = None) -> Iterator[str]:
     """The service behind a real server in a thread; yields its address."""
-    app = create_app(settings, functools.partial(assemble, make_describer=lambda _: FakeDescriber()))
+    fake = FakeDescriber() if describer is None else describer
+    app = create_app(settings, functools.partial(assemble, make_describer=lambda _: fake))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()

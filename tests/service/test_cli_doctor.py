@@ -106,3 +106,13 @@ def test_a_failure_ends_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> Non
     assert result.exit_code == 1
     assert "[Errno 2] gone" in result.output
     assert "bring it back" in result.output
+
+
+def test_both_builds_of_an_engine_are_a_failure(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra gpu excludes the extra cpu; pip itself does not notice."""
+    assert _findings(settings)["engines"].found == "faiss-cpu, onnxruntime"
+    monkeypatch.setattr(doctor, "ENGINE_PAIRS", (("pytest", "numpy"),))
+    found = _findings(settings)["engines"]
+    assert found.state is State.FAILURE
+    assert "pytest and numpy" in found.found
+    assert "not both" in found.advice

@@ -1,0 +1,1 @@
+"""Faults on purpose, as repeatable commands: `python -m deploy.drills --help`."""

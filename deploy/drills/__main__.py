@@ -1,0 +1,62 @@
+"""`python -m deploy.drills DRILL`: exit code 1 where something was not found as expected."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.drills import full_disk, kill_nine, model_file, redis_faults
+from deploy.drills.photos import garment, pattern
+from deploy.drills.report import DrillReport
+
+app = typer.Typer(help="Faults on purpose, on services started for it in temporary folders; each prints a table.")
+
+
+@app.command("kill-nine", epilog="Example: [bold]python -m deploy.drills kill-nine --rounds 5 --adds 100 --real[/bold]")
+def kill_nine_command(
+    rounds: Annotated[int, typer.Option(help="How often the service is killed.")] = 50,
+    adds: Annotated[int, typer.Option(help="Acknowledged adds before each kill.")] = 100,
+    real: Annotated[bool, typer.Option(help="With the shipped networks instead of a few lines.")] = False,
+) -> None:
+    """kill -9 while items are added and deleted."""
+    photo = garment if real else pattern
+    _run(lambda folder: kill_nine.drill(folder, rounds, adds, photo, fake_models=not real))
+
+
+@app.command("redis", epilog="Example: [bold]python -m deploy.drills redis --checks 100[/bold]")
+def redis_command(checks: Annotated[int, typer.Option(help="Checks in each state of Redis.")] = 60) -> None:
+    """Redis killed, started again, slow, hanging under checks."""
+    _run(lambda folder: redis_faults.drill(folder, checks))
+
+
+@app.command("model-file", epilog="Example: [bold]python -m deploy.drills model-file[/bold]")
+def model_file_command() -> None:
+    """Model files that are damaged, cut off, missing or of another taxonomy."""
+    _run(model_file.drill)
+
+
+@app.command("full-disk", epilog="Example: [bold]python -m deploy.drills full-disk[/bold]")
+def full_disk_command(mounted: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
+    """A disk that fills up under adds (needs Linux and the right to mount, or user namespaces)."""
+    if not mounted:
+        raise typer.Exit(full_disk.in_own_namespace())
+    _run(full_disk.drill)
+
+
+def _run(drill: Callable[[Path], DrillReport]) -> None:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            report = drill(Path(folder))
+        except RuntimeError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(full_disk.NOT_ALLOWED) from error
+    report.print()
+    raise typer.Exit(0 if report.good else 1)
+
+
+if __name__ == "__main__":
+    app()

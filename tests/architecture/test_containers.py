@@ -1,0 +1,152 @@
+"""The recipes of the containers, looked over as a linter would: no engine runs where the tests do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.routes.intake import FIELDS_BYTES
+from service.settings import Settings, settings_table
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+KNOWN = {name for name, _, _ in settings_table()}
+
+
+def instructions() -> Iterator[tuple[str, str, str]]:
+    """(stage, instruction, rest) of the Dockerfile, continued lines joined, comments left out."""
+    text = "\n".join(line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#"))
+    stage = ""
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        if line.strip():
+            word, _, rest = line.strip().partition(" ")
+            if word == "FROM":
+                stage = rest.split(" AS ")[1]
+            yield stage, word, rest
+
+
+def stages() -> dict[str, str]:
+    """Stage → what it is built from, in order."""
+    return {stage: rest.split(" AS ")[0] for stage, word, rest in instructions() if word == "FROM"}
+
+
+def line_of(stage: str) -> list[str]:
+    """A stage and those it stands on."""
+    return [stage, *line_of(stages()[stage])] if stage in stages() else []
+
+
+def test_every_base_is_pinned_to_a_patch_version() -> None:
+    """Or is a stage of the file itself."""
+    for base in stages().values():
+        assert base in stages() or re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base), base
+
+
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_each_target_runs_as_nobody_and_knows_its_health(target: str) -> None:
+    """A number, so that an orchestrator can tell that it is not root."""
+    found = [(word, rest) for stage, word, rest in instructions() if stage in line_of(target)]
+    users = [rest for word, rest in found if word == "USER"]
+    assert users and all(re.fullmatch(r"[1-9]\d*", user) for user in users)
+    assert any(word == "HEALTHCHECK" and "/readyz" in rest for word, rest in found)
+    assert any(word == "ENV" and "LD_PRELOAD=/usr/local/lib/libjemalloc.so.2" in rest for word, rest in found)
+    engines = [rest for stage, _, rest in instructions() if stage == f"build-{target}"]
+    locked = {"cpu": "serving", "gpu": "gpu"}[target]
+    assert any(f"--require-hashes -r requirements/{locked}.txt" in rest for rest in engines)
+
+
+def test_the_cpu_target_is_the_default() -> None:
+    """The last stage is what `docker build .` builds."""
+    assert list(stages())[-1] == "cpu"
+
+
+def test_what_is_copied_is_there_and_what_is_installed_is_cleaned_up() -> None:
+    """No ADD, no caches in layers."""
+    for stage, word, rest in instructions():
+        assert word != "ADD"
+        if word == "COPY" and not rest.startswith("--from"):
+            *sources, _ = rest.split()
+            assert all((ROOT / source).exists() for source in sources), rest
+        if word == "RUN" and "apt-get install" in rest:
+            assert "--no-install-recommends" in rest and "rm -rf /var/lib/apt/lists" in rest
+        assert not (word == "USER" and stage.startswith("build"))
+
+
+def test_settings_named_in_the_recipes_exist() -> None:
+    """A misspelt one stops the start."""
+    texts = [(ROOT / name).read_text() for name in ("Dockerfile", "docker-compose.yml", "deploy/compose.gpu.yml")]
+    named = set(re.findall(r"SELVEDGE_[A-Z_]+[A-Z]", " ".join(texts)))
+    assert named
+    assert named <= KNOWN
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_is_pinned_confined_and_bounded(name: str) -> None:
+    """Read-only root, no capabilities, no new privileges, a limit on memory, restarted."""
+    service = SERVICES[name]
+    assert "build" in service or re.search(r":v?\d+(\.\d+)*(-\w+)?$", service["image"])
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert "mem_limit" in service
+    assert "privileged" not in service
+
+
+def test_ports_are_published_on_loopback_alone() -> None:
+    """Whoever wants more says so."""
+    for service in SERVICES.values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert not any("9100" in port for port in SERVICES["api"]["ports"]), "metrics stay inside"
+
+
+def test_mounted_files_and_named_volumes_are_there() -> None:
+    """And nothing is declared for nobody."""
+    used = set()
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), source
+            else:
+                used.add(source)
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_who_waits_for_health_waits_for_somebody_who_tells_it() -> None:
+    """The api's check is in its image."""
+    for service in SERVICES.values():
+        for other, condition in service.get("depends_on", {}).items():
+            assert condition["condition"] != "service_healthy" or other == "api" or "healthcheck" in SERVICES[other]
+
+
+def test_watching_and_postgres_come_only_when_asked_for() -> None:
+    """A first start has three containers."""
+    optional = {name: service.get("profiles") for name, service in SERVICES.items() if "profiles" in service}
+    assert optional == {"postgres": ["postgres"], "prometheus": ["watch"], "grafana": ["watch"]}
+
+
+def test_prometheus_scrapes_the_listener_that_the_api_opens() -> None:
+    """Port and job are those that the alerts speak of."""
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    (job,) = config["scrape_configs"]
+    assert job["job_name"] == "selvedge"
+    (target,) = job["static_configs"][0]["targets"]
+    assert target == f"api:{SERVICES['api']['environment']['SELVEDGE_OPS_PORT']}"
+
+
+def test_the_proxy_bounds_time_and_size_and_hides_the_metrics() -> None:
+    """It lets through whatever the service takes, and buffers both ways."""
+    text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text()
+    for directive in ("client_header_timeout", "client_body_timeout", "proxy_connect_timeout", "proxy_read_timeout"):
+        assert re.search(rf"^\s*{directive} \d+s;", text, re.MULTILINE), directive
+    for directive in ("proxy_request_buffering on;", "proxy_buffering on;", "location = /metrics { return 404; }"):
+        assert directive in text
+    size = re.search(r"client_max_body_size (\d+)m;", text)
+    assert size is not None
+    assert int(size[1]) * 1_000_000 >= 2 * Settings().images.max_bytes + FIELDS_BYTES

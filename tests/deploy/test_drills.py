@@ -1,0 +1,58 @@
+"""The drills themselves, small: they pass on this service, and they can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.drills import full_disk, kill_nine, model_file, redis_faults
+from deploy.drills.photos import garment, pattern
+from deploy.drills.report import DrillReport
+from models.preprocessing import ImageLimits, decode
+
+
+def test_a_drill_is_good_only_where_every_step_is() -> None:
+    """And where there was any."""
+    report = DrillReport("a drill")
+    verdicts = [report.good]
+    for found in (1, 3, 1):
+        report.add("one", "1", found, found == 1)
+        verdicts.append(report.good)
+    assert verdicts == [False, True, False, False]
+
+
+def test_every_check_is_served_and_correct_whatever_redis_does(tmp_path: Path) -> None:
+    """Killed, started again, slow, hanging."""
+    report = redis_faults.drill(tmp_path, 6)
+    assert report.good, report.steps
+
+
+def test_a_full_disk_loses_nothing() -> None:
+    """On a small disk of the drill's own."""
+    code = full_disk.in_own_namespace()
+    if code == full_disk.NOT_ALLOWED:
+        pytest.skip("no tmpfs can be mounted here")
+    assert code == 0
+
+
+def test_a_damaged_model_file_is_told_and_the_right_one_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the shipped networks; the other faults of the drill are the command's."""
+    name = "one bit flipped in embedder.onnx"
+    monkeypatch.setattr(model_file, "FAULTS", {name: model_file.FAULTS[name]})
+    report = model_file.drill(tmp_path)
+    assert report.good, report.steps
+
+
+def test_nothing_acknowledged_is_lost_doubled_or_resurrected_by_kill_nine(tmp_path: Path) -> None:
+    """Twice a dozen adds; docs/reliability.md has the fifty times a hundred."""
+    report = kill_nine.drill(tmp_path, 2, 12, pattern, fake_models=True)
+    assert report.good, report.steps
+
+
+def test_drill_photos_differ_by_their_seed() -> None:
+    """The drawn ones in their bytes alone."""
+    assert len({pattern(seed) for seed in range(20)}) == 20
+    one, other = garment(1), garment(25)
+    assert one != other
+    assert (decode(one, ImageLimits()).pixels == decode(other, ImageLimits()).pixels).all()

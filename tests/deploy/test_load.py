@@ -1,0 +1,52 @@
+"""The load generator: loopback only, bounded, and what it counts is what the service did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.drills.photos import garment, pattern
+from deploy.load import padded
+from deploy.load_client import Answer, LoopbackClient, Outcome, quantile_ms
+from deploy.server_process import serving
+from models.preprocessing import ImageLimits, decode
+
+
+@pytest.mark.parametrize("url", ["http://selvedge.example:80", "http://10.0.0.1:8000", "http://127.0.0.1"])
+def test_load_is_put_on_this_machine_only(url: str) -> None:
+    """And needs a port."""
+    with pytest.raises(ValueError, match="this machine only"):
+        LoopbackClient(url)
+
+
+def test_padding_makes_other_bytes_of_the_size_asked_and_the_same_picture() -> None:
+    """Also beyond what one comment segment holds."""
+    jpeg = garment(0)
+    for size in (len(jpeg) + 4, len(jpeg) + 65_537, 400_000):
+        larger = padded(jpeg, size, b"mark")
+        assert len(larger) == size
+        assert (decode(larger, ImageLimits()).pixels == decode(jpeg, ImageLimits()).pixels).all()
+
+
+async def test_clients_in_turn_are_all_answered_and_a_rate_beyond_the_queue_is_refused(tmp_path: Path) -> None:
+    """Counted by status; the connections are used again."""
+    settings = {"redis_url": "off", "demo": "0", "capacity__workers": "1", "capacity__queue": "1"}
+    with serving(tmp_path, settings, fake_models=True) as server:
+        client = LoopbackClient(server.address)
+        calm = await client.in_turn(lambda: pattern(1), 2, 0.5)
+        burst = await client.at_rate(lambda: pattern(1), 400, 0.5)
+        await client.close()
+        assert server.cpu_s() > 0
+    assert len(calm.of(200)) == len(calm.answers) > 2
+    assert calm.answers[0].json()["verdict"] == "clear"
+    assert len(burst.of(200)) + len(burst.of(503)) == len(burst.answers) == 200 - burst.not_sent
+    assert len(burst.of(503)) > 0
+
+
+def test_quantiles_are_of_the_answers_given() -> None:
+    """NaN of none."""
+    answers = [Answer(200, spent / 1000, b"") for spent in range(101)]
+    assert quantile_ms(answers, 0.95) == pytest.approx(95)
+    assert quantile_ms([], 0.5) != quantile_ms([], 0.5)
+    assert Outcome(answers, 10.0).served_a_second == pytest.approx(10.1)

@@ -1,0 +1,99 @@
+"""Which device runs a network, and that a fall-back is never silent. CUDA itself is not at hand here: what is chosen,
+asked for and reported is tested, and the bound path runs on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import ModelFileError
+from models.manifest import read_manifest
+from models.preprocessing import ImageLimits, decode
+from models.runtime.running import CPU_PROVIDER, CUDA_PROVIDER, Batching, Device, Engine, Running, wanted_provider
+from models.runtime.session import OnnxSession, asked_providers
+from models.runtime.shipped import MODEL_NAMES, open_describer, takes_batches
+from service.demo.renderer import render
+from service.demo.scenes import Scene
+from service.demo.wardrobe import UNREGISTERED
+from service.settings import WEIGHTS_DIR
+
+WITH_CUDA = (CUDA_PROVIDER, CPU_PROVIDER)
+WITHOUT = (CPU_PROVIDER,)
+
+
+@pytest.mark.parametrize(
+    ("device", "available", "wanted"),
+    [
+        (Device.AUTO, WITH_CUDA, CUDA_PROVIDER),
+        (Device.AUTO, WITHOUT, CPU_PROVIDER),
+        (Device.CPU, WITH_CUDA, CPU_PROVIDER),
+        (Device.CUDA, WITHOUT, CUDA_PROVIDER),
+    ],
+)
+def test_the_wanted_device_decides_what_is_asked_for(device: Device, available: tuple[str, ...], wanted: str) -> None:
+    """`cuda` stays wanted where it is missing, so that the fall-back shows."""
+    assert wanted_provider(device, available) == wanted
+
+
+def test_the_engine_is_asked_for_the_gpu_first_and_the_cpu_after() -> None:
+    """Never for a provider that it was not built with."""
+    names = [entry if isinstance(entry, str) else entry[0] for entry in asked_providers(CUDA_PROVIDER, WITH_CUDA)]
+    assert names == [CUDA_PROVIDER, CPU_PROVIDER]
+    assert asked_providers(CUDA_PROVIDER, WITHOUT) == [CPU_PROVIDER]
+    assert asked_providers(CPU_PROVIDER, WITH_CUDA) == [CPU_PROVIDER]
+
+
+def test_a_gpu_that_is_wanted_and_missing_is_told() -> None:
+    """The network runs all the same, and says on what."""
+    session = OnnxSession(WEIGHTS_DIR / "landmarker.onnx", device=Device.CUDA, threads=1)
+    assert session.engine == Engine("landmarker", CUDA_PROVIDER, CPU_PROVIDER)
+    assert session.engine.fell_back
+    assert not OnnxSession(WEIGHTS_DIR / "landmarker.onnx", threads=1).engine.fell_back
+
+
+def test_bound_arrays_give_the_same_answer() -> None:
+    """The path that CUDA takes, on the CPU."""
+    session = OnnxSession(WEIGHTS_DIR / "landmarker.onnx", threads=1)
+    pictures = {"pictures": np.random.default_rng(1).normal(size=(2, 3, 224, 224)).astype(np.float32)}
+    np.testing.assert_array_equal(session.run_bound(pictures)[0], session.run(pictures)[0])
+
+
+def test_a_damaged_file_is_a_model_file_error(tmp_path: Path) -> None:
+    """Whatever the engine calls it."""
+    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    with pytest.raises(ModelFileError, match=r"broken\.onnx"):
+        OnnxSession(tmp_path / "broken.onnx")
+
+
+def test_only_the_detector_runs_photo_by_photo() -> None:
+    """Its graph has a batch of one; the manifests say so."""
+    batches = {name: takes_batches(read_manifest(WEIGHTS_DIR / f"{name}.json")) for name in MODEL_NAMES}
+    assert batches == {"detector": False, "landmarker": True, "embedder": True}
+
+
+def test_the_real_networks_see_the_same_batched_and_alone() -> None:
+    """A garment's embedding does not depend on its company."""
+    photo = decode(render(UNREGISTERED, Scene.drawn(104, 300, 360)).jpeg(), ImageLimits())
+    seen: list[tuple[str, int]] = []
+    running = Running(threads=1, batching=Batching((4, 8)), gpu_only=False, watch=lambda *told: seen.append(told))
+    alone = open_describer(WEIGHTS_DIR, Running(threads=1))
+    batched = open_describer(WEIGHTS_DIR, running)
+    (one,), (other,) = alone.describe(photo).garments, batched.describe(photo).garments
+    np.testing.assert_allclose(one.embeddings.vectors, other.embeddings.vectors, atol=1e-4)
+    np.testing.assert_allclose(one.landmarks.points_xy, other.landmarks.points_xy, atol=1e-2)
+    assert seen == [("landmarker", 1), ("embedder", 2)]
+    assert (alone.waiting, batched.waiting) == (0, 0)
+    batched.close()
+
+
+def test_on_a_cpu_nothing_is_batched_unless_it_is_asked_for() -> None:
+    """A batch costs there what its rows cost: docs/performance.md."""
+    photo = decode(render(UNREGISTERED, Scene.drawn(104, 300, 360)).jpeg(), ImageLimits())
+    seen: list[tuple[str, int]] = []
+    running = Running(threads=1, batching=Batching(), watch=lambda *told: seen.append(told))
+    describer = open_describer(WEIGHTS_DIR, running)
+    assert len(describer.describe(photo).garments) == 1
+    assert seen == []
+    assert [engine.model for engine in describer.engines] == list(MODEL_NAMES)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.access.keys import DEFAULT_TENANT
+from index.types import DEFAULT_TENANT
 from service.errors import CheckNotFound, ChecksUnavailable
 
 _TABLES = MetaData()

@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from service.access.keys import DEFAULT_TENANT
+from index.types import DEFAULT_TENANT
 from service.access.tenancy import TenantCatalogue
 from service.capacity import Lane
 from service.demo.catalogue import demo_catalogue

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-DEFAULT_TENANT = "default"
-"""Whose everything is where no keys were made."""
+from index.types import DEFAULT_TENANT
+
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _TOKEN = re.compile(r"slv_([a-z2-9]{12})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

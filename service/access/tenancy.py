@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from index.registry import Registry
 from index.types import (
@@ -34,25 +34,27 @@ class TenantCatalogue:
         return self.registry.sequence
 
     def add(self, photo: NewPhoto, data: bytes) -> Added:
-        return self.registry.add(photo, data)
+        return self.registry.add(replace(photo, tenant=self.tenant), data)
 
     def get(self, item_id: str) -> CatalogueItem:
-        return self.registry.get(item_id)
+        return self.registry.get(item_id, self.tenant)
 
     def patch(self, item_id: str, details: ItemDetails) -> CatalogueItem:
-        return self.registry.patch(item_id, details)
+        return self.registry.patch(item_id, details, self.tenant)
 
     def delete(self, item_id: str) -> None:
-        self.registry.delete(item_id)
+        self.registry.delete(item_id, self.tenant)
 
     def page(self, cursor: str | None, limit: int, filters: ItemFilters) -> ItemPage:
-        return self.registry.list(cursor, limit, filters)
+        return self.registry.list(cursor, limit, replace(filters, tenant=self.tenant))
 
     def photo_bytes(self, item_id: str, photo_id: str) -> bytes:
-        return self.registry.photo_bytes(item_id, photo_id)
+        return self.registry.photo_bytes(item_id, photo_id, self.tenant)
 
     def search(self, query: Query) -> Sequence[Hit]:
-        return self.registry.search(query)
+        return self.registry.search(replace(query, filters=replace(query.filters, tenant=self.tenant)))
 
     def stats(self) -> IndexStats:
-        return self.registry.stats()
+        """How much is the tenant's; what others have registered is not told in any number."""
+        stats = self.registry.stats(self.tenant)
+        return replace(stats, searchable=stats.counts.designs.get(stats.models_version, 0) if stats.ready else 0)

@@ -10,7 +10,7 @@ from service.access.keys_store import open_key_store
 from service.app import create_app
 from service.cli.data_dir import hold_data_dir
 from service.errors import SettingsError
-from service.observability import configure_logs
+from service.logs import configure_logs
 from service.settings import Settings
 
 STOP_WITHIN_S = 20

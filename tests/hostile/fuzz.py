@@ -1,4 +1,4 @@
-"""`python -m tests.hostile.fuzz`: the corpus and 10,000 mutations sent over HTTP, and a table of the answers."""
+"""`python -m tests.hostile.fuzz`: sends the corpus and 10,000 mutations to a service, and prints a table of answers."""
 
 from __future__ import annotations
 

@@ -97,9 +97,9 @@ def animations() -> Iterator[HostileFile]:
     canvas = b"\x02\0\0\0" + struct.pack("<I", 63)[:3] * 2
     frames_of_nothing = [(b"ANMF", bytes(16))] * 5_000
     yield HostileFile("5000-empty-frames.webp", riff((b"VP8X", canvas), *frames_of_nothing), TOO_LARGE)
-    for frames, plays in ((0, 0), (1, 0), (2**32 - 1, 0), (1_001, 2**32 - 1)):
-        data = good_png(chunk(b"acTL", struct.pack(">II", frames, plays)))
-        yield HostileFile(f"apng-says-{frames}-frames.png", data, TOO_LARGE if frames > 1_000 else SEEN | REFUSED)
+    for told, plays in ((0, 0), (1, 0), (2**32 - 1, 0), (1_001, 2**32 - 1)):
+        data = good_png(chunk(b"acTL", struct.pack(">II", told, plays)))
+        yield HostileFile(f"apng-says-{told}-frames.png", data, TOO_LARGE if told > 1_000 else SEEN | REFUSED)
     for length in (0, 4, 7):
         yield HostileFile(f"apng-actl-of-{length}.png", good_png(chunk(b"acTL", bytes(length))))
     control = struct.pack(">IIIIIHHBB", 0, 60_000, 60_000, 0, 0, 1, 1, 0, 0)

@@ -1,0 +1,186 @@
+"""Idempotency-Key on POST: worked on once, answered alike, and never a failure kept."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from models.taxonomy import Category
+from models.types import DescribedPhoto, Image
+from service.access.keys import Scope
+from tests.fakes import FakeDescriber
+from tests.journeys.conftest import door_of, served, settings_for
+from tests.journeys.test_access import make_key
+from tests.photos import photo
+
+ADD = "/index/add"
+
+
+class CountingDescriber(FakeDescriber):
+    """Counts small photos (the canary is larger), waits when told to, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.failing = False
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.looking = threading.Event()
+
+    def describe(self, image: Image, category: Category | None = None) -> DescribedPhoto:
+        if image.width < 300:
+            self.seen += 1
+            self.looking.set()
+            self.go_on.wait(20)
+            if self.failing:
+                raise RuntimeError("out of memory")
+        return super().describe(image, category)
+
+
+@pytest_asyncio.fixture(params=["off", None], ids=["here", "valkey"])
+async def service(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[tuple[httpx.AsyncClient, CountingDescriber]]:
+    """An empty service, its claims here or in Valkey; what was seen of photos is not cached."""
+    describer = CountingDescriber()
+    settings = settings_for(tmp_path, redis_url=request.param, cache={"seen_ttl_s": 1})
+    async with served(settings, describer) as client:
+        yield client, describer
+
+
+async def post(client: httpx.AsyncClient, key: str, seed: int = 1, path: str = ADD, **fields: str) -> httpx.Response:
+    data = {"item_id": "SKU-1", **fields} if path == ADD else fields
+    files = {"image": ("a.png", photo(seed), "image/png")}
+    return await client.post(path, files=files, data=data, headers={"Idempotency-Key": key})
+
+
+async def test_the_same_request_again_gets_the_same_answer(
+    service: tuple[httpx.AsyncClient, CountingDescriber],
+) -> None:
+    """Byte for byte, marked, and worked on once; though the client draws another boundary."""
+    client, describer = service
+    first = await post(client, "k1")
+    again = await post(client, "k1")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.request.headers["content-type"] != again.request.headers["content-type"]
+    assert again.content == first.content
+    assert again.headers["content-type"] == first.headers["content-type"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert "idempotency-replayed" not in first.headers
+    assert describer.seen == 1
+    assert (await post(client, "k2")).status_code == 200
+
+
+async def test_checks_have_one_record_a_key(service: tuple[httpx.AsyncClient, CountingDescriber]) -> None:
+    """The same check id; another path has keys of its own."""
+    client, _ = service
+    ids = {(await post(client, "k", path="/check-plagiarism")).json()["check_id"] for _ in range(3)}
+    assert len(ids) == 1
+    assert (await post(client, "k", path="/search")).status_code == 200
+
+
+async def test_a_key_with_another_body_is_refused(service: tuple[httpx.AsyncClient, CountingDescriber]) -> None:
+    """Another photo, another field, another query, another kind of body."""
+    client, _ = service
+    assert (await post(client, "k")).status_code == 201
+    others = [
+        await post(client, "k", seed=2),
+        await post(client, "k", title="other"),
+        await client.post(ADD, json={"item_id": "SKU-1"}, headers={"Idempotency-Key": "k"}),
+    ]
+    for answer in others:
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_request_in_flight_is_not_worked_on_twice(service: tuple[httpx.AsyncClient, CountingDescriber]) -> None:
+    """409 with when to come back; afterwards the answer."""
+    client, describer = service
+    describer.go_on.clear()
+    first = asyncio.create_task(post(client, "k"))
+    await asyncio.to_thread(describer.looking.wait, 20)
+    second = await post(client, "k")
+    assert (second.status_code, second.json()["code"]) == (409, "still_running")
+    assert second.headers["retry-after"] == "1"
+    describer.go_on.set()
+    assert (await first).status_code == 201
+    assert (await post(client, "k")).headers["idempotency-replayed"] == "true"
+    assert describer.seen == 1
+
+
+async def test_failures_of_ours_are_not_kept_and_mistakes_are(
+    service: tuple[httpx.AsyncClient, CountingDescriber],
+) -> None:
+    """After a 500 the same key may try again; a refused photo stays refused."""
+    client, describer = service
+    describer.failing = True
+    assert (await post(client, "k")).status_code == 500
+    describer.failing = False
+    assert (await post(client, "k")).status_code == 201
+    wrong = [await post(client, "wrong", published_at="yesterday") for _ in range(2)]
+    assert [answer.status_code for answer in wrong] == [422, 422]
+    assert wrong[1].headers["idempotency-replayed"] == "true"
+
+
+async def test_a_full_queue_is_not_kept(tmp_path: Path) -> None:
+    """503 now, an answer later, with the same key."""
+    describer = CountingDescriber()
+    settings = settings_for(tmp_path, capacity={"workers": 1, "queue": 0})
+    async with served(settings, describer) as client:
+        describer.go_on.clear()
+        busy = asyncio.create_task(post(client, "busy"))
+        await asyncio.to_thread(describer.looking.wait, 20)
+        assert (await post(client, "k", seed=2)).status_code == 503
+        describer.go_on.set()
+        assert (await busy).status_code == 201
+        assert (await post(client, "k", seed=2)).headers.get("idempotency-replayed") is None
+
+
+async def test_too_many_requests_are_not_kept_and_keys_are_a_tenants_own(tmp_path: Path) -> None:
+    """Two tenants with the same Idempotency-Key do not meet."""
+    settings = settings_for(tmp_path)
+    ours, theirs = make_key(settings, *Scope, tenant="acme"), make_key(settings, *Scope, tenant="rival", per_minute=1)
+    async with served(settings) as client:
+        files = {"image": ("a.png", photo(1), "image/png")}
+        address, key = "/check-plagiarism", {"Idempotency-Key": "k"}
+        first = await client.post(address, files=files, headers=ours | key)
+        other = await client.post(address, files=files, headers=theirs | key)
+        assert first.json()["check_id"] != other.json()["check_id"]
+        assert (await client.post(address, files=files, headers=theirs | key)).status_code == 429
+        assert (await client.post(address, files=files, headers=ours | key)).json() == first.json()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "two words", "tab\there"])
+async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient, key: str) -> None:
+    """400; nothing is stored."""
+    answer = await post(client, key)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert (await client.get("/index/stats")).json()["items"] == 0
+
+
+async def test_a_body_without_end_is_refused_with_a_key_too(client: httpx.AsyncClient) -> None:
+    """The body is held to compare it, so it is counted here first."""
+    limit = door_of(client).settings.images.max_bytes
+    answer = await client.post(ADD, content=bytes(3 * limit), headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
+
+
+async def test_answers_end_with_their_time_and_claims_with_their_lease(tmp_path: Path) -> None:
+    """A process that died in the middle does not hold a key for a day."""
+    describer = CountingDescriber()
+    settings = settings_for(tmp_path, idempotency={"keep_s": 1, "lease_s": 1})
+    async with served(settings, describer) as client:
+        first = await post(client, "k", path="/check-plagiarism")
+        await asyncio.sleep(1.2)
+        second = await post(client, "k", path="/check-plagiarism")
+        assert second.json()["check_id"] != first.json()["check_id"]
+        opened = door_of(client).opened
+        assert opened is not None
+        assert await opened.claims.claim("left", b"{}", settings.idempotency.lease_s) is None
+        await asyncio.sleep(1.2)
+        assert await opened.claims.claim("left", b"{}", 1) is None

@@ -142,24 +142,61 @@ def test_a_foreign_tenant_sees_no_check_and_erases_none(tmp_path: Path) -> None:
         assert client.get(check, headers=ours).json()["check_id"] == first["check_id"]
 
 
-@pytest.mark.xfail(strict=True, reason="index/ knows no tenants yet: wire them in service/access/tenancy.py")
 def test_a_foreign_tenant_sees_nothing_of_a_catalogue(tmp_path: Path) -> None:
     """404, or an answer without it, on every route; the same item id may be another's too."""
     with served_with_keys(tmp_path) as (client, settings):
         ours, theirs = make_key(settings, *Scope, tenant="acme"), make_key(settings, *Scope, tenant="rival")
         added = client.post("/index/add", files=photos("/"), data={"item_id": "SKU-1"}, headers=ours).json()
         item = "/index/items/SKU-1"
-        for method, path in (("GET", item), ("GET", f"{item}/photos/{added['photo_id']}"), ("DELETE", item)):
+        picture = f"{item}/photos/{added['photo_id']}"
+        for method, path in (("GET", item), ("GET", picture), ("DELETE", item)):
             assert client.request(method, path, headers=theirs).status_code == 404, (method, path)
         assert client.patch(item, json={"title": "stolen"}, headers=theirs).status_code == 404
         assert client.get("/index/items", headers=theirs).json()["items"] == []
-        assert client.get("/index/stats", headers=theirs).json()["items"] == 0
-        checked = client.post("/check-plagiarism", files=photos("/"), headers=theirs)
-        assert "SKU-1" not in checked.text
-        assert "SKU-1" not in client.post("/search", files=photos("/"), headers=theirs).text
+        stats = client.get("/index/stats", headers=theirs).json()
+        assert [stats[count] for count in ("items", "photos", "garments", "searchable")] == [0, 0, 0, 0]
+        checked = client.post("/check-plagiarism", files=photos("/"), headers=theirs).json()
+        assert (checked["verdict"], [garment["matches"] for garment in checked["garments"]]) == ("clear", [[]])
+        found = client.post("/search", files=photos("/"), headers=theirs).json()
+        assert [garment["hits"] for garment in found["garments"]] == [[]]
         again = client.post("/index/add", files=photos("/"), data={"item_id": "SKU-1"}, headers=theirs)
         assert (again.status_code, again.json()["created"]) == (201, True)
+        assert client.patch(item, json={"title": "theirs"}, headers=theirs).status_code == 200
         assert client.get(item, headers=ours).json()["title"] is None
+        # Both have the very same photo: what one forgets stays the other's.
+        assert client.delete(item, headers=theirs).status_code == 204
+        assert client.get(picture, headers=ours).content == photo(1)
+        checked = client.post("/check-plagiarism", files=photos("/"), headers=ours).json()
+        assert checked["garments"][0]["matches"][0]["item_id"] == "SKU-1"
+
+
+def test_no_route_tells_a_foreign_tenant_anything(tmp_path: Path) -> None:
+    """Every guarded route, with every scope of another tenant and our own ids: nothing that we said comes back."""
+    with served_with_keys(tmp_path, redis_url=None) as (client, settings):
+        ours, theirs = make_key(settings, *Scope, tenant="acme"), make_key(settings, *Scope, tenant="rival")
+        secrets = {"item_id": "SKU-of-acme", "seller_id": "seller-of-acme", "title": "title-of-acme"}
+        secrets |= {"url": "https://acme.example/dress", "metadata": '{"buyer": "buyer-of-acme"}'}
+        added = client.post("/index/add", files=photos("/"), data=secrets, headers=ours).json()
+        checked = client.post("/check-plagiarism", files=photos("/"), headers=ours).json()
+        assert checked["verdict"] == "image_copy"
+        for path in ("/search", "/compare"):
+            assert client.post(path, files=photos(path), headers=ours).status_code == 200
+        known = {"{item_id:path}": "SKU-of-acme", "{photo_id}": added["photo_id"], "{check_id}": checked["check_id"]}
+        for method, template in GUARDED:
+            path = template
+            for name, value in known.items():
+                path = path.replace(name, value)
+            answer = send(client, method, path, theirs)
+            if path != template:
+                assert answer.status_code == 404, (method, path, answer.text)
+            else:
+                assert answer.status_code in (200, 201), (method, path, answer.text)
+            assert not any(secret in answer.text for secret in ("of-acme", "acme.example")), (method, path)
+            if method == "POST":
+                # What we uploaded is seen anew: how long an answer takes must not tell either.
+                assert answer.json()["timings_ms"]["decode"] > 0, path
+        assert client.get("/index/items/SKU-of-acme", headers=ours).json()["title"] == "title-of-acme"
+        assert client.get(f"/checks/{checked['check_id']}", headers=ours).status_code == 200
 
 
 @pytest.mark.parametrize("redis_url", ["off", None])

@@ -16,10 +16,11 @@ from models.runtime.running import CPU_PROVIDER, CUDA_PROVIDER, Engine
 from models.taxonomy import Category
 from models.types import DescribedPhoto, Image
 from service.capacity import Lane
+from service.decoding.decoders import DecoderPool, InProcessDecoder, PhotoDecoder
 from tests.fakes import FakeDescriber
 from tests.journeys.conftest import add, check, door_of, served, settings_for
-from tests.journeys.test_start_and_stop import on_a_socket
 from tests.photos import photo
+from tests.serving import served_on_a_socket
 
 
 class HeldDescriber(FakeDescriber):
@@ -50,11 +51,22 @@ def wait_for(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_what_a_caller_had_waiting_is_dropped_when_it_hangs_up(tmp_path: Path) -> None:
-    """Over a real socket: three wait behind one, leave, and only the one was looked at."""
+@pytest.mark.parametrize("decoders", [0, 1])
+def test_what_a_caller_had_waiting_is_dropped_when_it_hangs_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoders: int
+) -> None:
+    """Over a real socket: three wait behind one, leave, and only the one was decoded and looked at."""
+    decoded: list[bytes] = []
+    for kind in (InProcessDecoder, DecoderPool):
+
+        def decode(decoder: PhotoDecoder, data: bytes, really: Callable[..., Image] = kind.decode) -> Image:
+            decoded.append(data)
+            return really(decoder, data)
+
+        monkeypatch.setattr(kind, "decode", decode)
     describer = HeldDescriber()
-    options = {"capacity": {"workers": 1, "queue": 6}}
-    with on_a_socket(settings_for(tmp_path, **options), describer) as address:
+    options = {"capacity": {"workers": 1, "queue": 6}, "images": {"decoders": decoders}}
+    with served_on_a_socket(settings_for(tmp_path, **options), describer) as address:
         host, port = address.removeprefix("http://").split(":")
 
         def depth() -> str:
@@ -72,6 +84,8 @@ def test_what_a_caller_had_waiting_is_dropped_when_it_hangs_up(tmp_path: Path) -
         describer.go_on.set()
         assert httpx.post(f"{address}/check-plagiarism", files={"image": photo(9)}, timeout=30).status_code == 200
         assert describer.looks == 2
+        uploaded = {photo(seed) for seed in (*range(4), 9)}
+        assert [data for data in decoded if data in uploaded][1:] == [photo(9)]
         assert 'status="499"' in httpx.get(f"{address}/metrics").text
 
 

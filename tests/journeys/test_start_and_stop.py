@@ -10,12 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from index.errors import IndexUnavailable
 from models.errors import ModelFileError
@@ -30,6 +28,7 @@ from service.settings import Settings
 from tests.fakes import FakeDescriber
 from tests.journeys.conftest import add, check, door_of, served, settings_for, wait_until_ready
 from tests.photos import photo
+from tests.serving import served_on_a_socket
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -184,29 +183,12 @@ async def test_the_demo_is_loaded_once_into_an_empty_index(tmp_path: Path, monke
             assert (stats["items"], stats["sequence"]) == (3, 3)
 
 
-@contextmanager
-def on_a_socket(settings: Settings, describer: FakeDescriber | None = None) -> Iterator[str]:
-    """The service behind a real server in a thread; yields its address."""
-    fake = FakeDescriber() if describer is None else describer
-    app = create_app(settings, functools.partial(assemble, make_describer=lambda _: fake))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        while httpx.get(f"{address}/readyz").status_code != 200:
-            time.sleep(0.02)
-        yield address
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 def test_the_main_job_goes_over_a_real_socket(tmp_path: Path) -> None:
     """Add, check, and a 50 MB upload that is refused without being read to the end."""
-    with on_a_socket(settings_for(tmp_path, redis_url=None)) as address, httpx.Client(base_url=address) as client:
+    with (
+        served_on_a_socket(settings_for(tmp_path, redis_url=None)) as address,
+        httpx.Client(base_url=address) as client,
+    ):
         files = {"image": ("a.png", photo(1), "image/png")}
         assert client.post("/index/add", files=files, data={"item_id": "SKU-1"}).status_code == 201
         assert client.post("/check-plagiarism", files=files).json()["verdict"] == "image_copy"
@@ -219,7 +201,7 @@ def test_the_main_job_goes_over_a_real_socket(tmp_path: Path) -> None:
 
 def test_a_caller_who_hangs_up_while_sending_is_no_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Nothing is logged as ours, and the next caller is answered."""
-    with on_a_socket(settings_for(tmp_path)) as address:
+    with served_on_a_socket(settings_for(tmp_path)) as address:
         host, port = address.removeprefix("http://").split(":")
         for _ in range(3):
             with socket.create_connection((host, int(port))) as caller:

@@ -163,10 +163,11 @@ class Shards:
             if len(queries := _queries_for(mask, query))
             for block in blocks
         ]
-        shares = _share_out(work, self._threads)
-        if len(shares) == 1:
-            return best_each_garment(_scan(shares[0], exclusions, count), count)
-        found = self._pool.map(lambda share: _scan(share, exclusions, count), shares)
+        # Even a single share goes to the pool: in the caller's own thread FAISS would start threads that spin.
+        found = self._pool.map(
+            lambda share: [block.top(queries, exclusions, count) for block, queries in share],
+            _share_out(work, self._threads),
+        )
         return best_each_garment([part for parts in found for part in parts], count)
 
     def close(self) -> None:
@@ -192,10 +193,6 @@ class Shards:
             groups = {**view.get(tenant, {}), mask: _tidied(blocks)}
             view[tenant] = MappingProxyType({mask: blocks for mask, blocks in groups.items() if blocks})
         self._view = MappingProxyType({tenant: groups for tenant, groups in view.items() if groups})
-
-
-def _scan(share: Sequence[tuple[Block, Floats]], exclusions: Exclusions, count: int) -> list[Candidates]:
-    return [block.top(queries, exclusions, count) for block, queries in share]
 
 
 def _by_group(designs: Designs) -> Iterator[tuple[int, int, Designs]]:

@@ -1,0 +1,111 @@
+"""Top 20 of the shards beside exact float32 sums: `python -m tests.benchmarks.index_recall [GARMENTS]`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from index.labels import Exclusions
+from index.shards import Shards
+from index.types import Query
+from index.vectors import Designs, comparable
+from models.scoring import mask_bits
+from models.taxonomy import WeightGroup
+from models.types import RegionEmbeddings
+from models.weighting import RegionWeights, read_weight_table
+from service.settings import WEIGHTS_DIR
+from tests.benchmarks.index_embeddings import PUBLISHED, grow, make_queries, read_real_garments
+from tests.benchmarks.tables import Report
+
+GARMENTS = 100_000
+QUERIES = 60
+TOP_K = 20
+CANDIDATES = 80
+"""What `search.find_hits` asks for at first, before it scores exactly."""
+SLEEVELESS = 0b00111
+TIE = 1e-6
+
+
+def measure(garments: int) -> Report:
+    """Recall under several weights, missing regions and filters."""
+    real = read_real_garments()
+    designs = Designs.joined(list(grow(real, garments)))
+    shards = Shards(os.cpu_count() or 1)
+    shards.extend(designs)
+    report = Report(f"Recall of the top {TOP_K} among {garments:,} garments grown from {len(real.vectors)} real ones")
+    for name, weights in _weights().items():
+        queries = make_queries(real, QUERIES, weights, both=True)
+        report.add(f"{name} weights", "≥ 0.999", _recall(shards, designs, queries, Exclusions()), QUERIES)
+    queries = [_without_sleeves(query) for query in make_queries(real, QUERIES, _weights()["category"], both=True)]
+    report.add(
+        "category weights, query without sleeves", "≥ 0.999", _recall(shards, designs, queries, Exclusions()), QUERIES
+    )
+    queries = make_queries(real, QUERIES, _weights()["category"], both=True)
+    for share in (0.01, 0.1, 0.5, 0.9, 0.99):
+        exclusions = Exclusions(published_before=int(share * PUBLISHED))
+        measured = _recall(shards, designs, queries, exclusions)
+        report.add(f"category weights, a filter that keeps {share:.0%}", "≥ 0.999", measured, QUERIES)
+    masks = ", ".join(
+        f"{mask:05b}: {count:,}" for mask, count in zip(*np.unique(designs.masks, return_counts=True), strict=True)
+    )
+    report.notes.append(f"visible regions (right sleeve … collar): {masks}")
+    report.notes.append("half of the queries have one region altered, half two; both orientations are searched")
+    shards.close()
+    return report
+
+
+def _weights() -> dict[str, RegionWeights]:
+    learned = read_weight_table(WEIGHTS_DIR / "region_weights.json").of(WeightGroup.T_SHIRT)
+    return {
+        "equal": RegionWeights.equal(),
+        "category": learned,
+        "single-region": RegionWeights(np.array([0, 1.0, 0, 0, 0])),
+    }
+
+
+def _recall(shards: Shards, designs: Designs, queries: list[Query], exclusions: Exclusions) -> str:
+    """Share of the answers that belong among the exact top 20; of two that score the same either does."""
+    right = wanted = 0
+    for query in queries:
+        truth = _exact(designs, query, exclusions)
+        reachable = truth[np.isfinite(truth)]
+        count = min(TOP_K, len(reachable))
+        if not count:
+            continue
+        least = np.sort(reachable)[-count]
+        found = shards.nearest(query, exclusions, CANDIDATES)
+        scores = truth[found.garment_ids - 1]
+        best = np.sort(scores)[::-1][:count]
+        right += int((best >= least - TIE).sum())
+        wanted += count
+    return f"{right / wanted:.4f}"
+
+
+def _exact(designs: Designs, query: Query, exclusions: Exclusions) -> np.ndarray:
+    """float32 (n,): S in the better orientation, -inf where it may not answer."""
+    best = np.full(len(designs), -np.inf, dtype=np.float32)
+    for ours in (query.embeddings, query.mirrored):
+        cosines = np.einsum("nrd,rd->nr", designs.vectors, ours.vectors, optimize=True)
+        for mask in np.unique(designs.masks).tolist():
+            if comparable(ours.mask, mask, query):
+                weights = np.where(ours.visible & mask_bits(mask), query.weights.values, 0.0)
+                rows = designs.masks == mask
+                scores = cosines[rows] @ (weights / weights.sum())
+                best[rows] = np.maximum(best[rows], scores)
+    best[~exclusions.allowed(designs.labels)] = -np.inf
+    return best
+
+
+def _without_sleeves(query: Query) -> Query:
+    def hide(side: RegionEmbeddings) -> RegionEmbeddings:
+        visible = mask_bits(SLEEVELESS)[:, None]
+        return RegionEmbeddings(side.vectors * visible, side.colours)
+
+    return replace(query, embeddings=hide(query.embeddings), mirrored=hide(query.mirrored))
+
+
+if __name__ == "__main__":
+    measure(int(sys.argv[1]) if len(sys.argv) > 1 else GARMENTS).print()

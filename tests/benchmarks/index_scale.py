@@ -1,0 +1,174 @@
+"""How search, add, start and memory grow: `python -m tests.benchmarks.index_scale [GARMENTS ...]`.
+
+Where other work runs on the machine compare processor times, which are given beside those on the wall. Garments are
+grown from real ones (`index_embeddings`). The record of a start holds every garment's row, but empty bytes for its long
+columns, which a start from a snapshot does not read.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sqlite3
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from index.catalogue import Catalogue
+from index.labels import Exclusions
+from index.live import LiveIndex
+from index.shards import Shards
+from index.snapshot import Snapshots
+from index.types import Query
+from models.weighting import RegionWeights
+from tests.benchmarks.index_embeddings import RealGarments, grow, make_queries, read_real_garments
+from tests.benchmarks.tables import Report, milliseconds
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SEARCHES = 150
+CANDIDATES = 80
+ADDS_A_SECOND = 100
+BARS = {100_000: ("≤ 12 ms", "≤ 22 ms"), 1_000_000: ("≤ 60 ms", "≤ 110 ms")}
+
+
+def measure(sizes: tuple[int, ...]) -> Report:
+    """One after the other, each in a folder of its own."""
+    real = read_real_garments()
+    report = Report(f"Growth, {os.cpu_count()} cores, garments grown from {len(real.vectors)} real ones")
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            _measure_size(report, real, size, Path(folder))
+    return report
+
+
+def _measure_size(report: Report, real: RealGarments, size: int, folder: Path) -> None:
+    gc.collect()
+    before = memory_bytes()
+    shards = Shards(os.cpu_count() or 1)
+    for designs in grow(real, size):
+        shards.extend(designs)
+    del designs
+    gc.collect()
+    bytes_each = (memory_bytes() - before) / size
+    one, both = (make_queries(real, SEARCHES, RegionWeights.equal(), both) for both in (False, True))
+    bars = BARS.get(size, ("", ""))
+    report.add(f"{size:,}: memory a garment", "≤ 1,500 B", f"{bytes_each:,.0f} B", size)
+    _timed(shards, one[:20])
+    seen, seen_cpu = _timed(shards, one)
+    report.add(f"{size:,}: search, one orientation", bars[0], f"{milliseconds(seen)}, CPU {seen_cpu:.1f} ms", SEARCHES)
+    alone, alone_cpu = _timed(shards, both)
+    measured = f"{milliseconds(alone)}, CPU {alone_cpu:.1f} ms"
+    report.add(f"{size:,}: search, both orientations", bars[1], measured, SEARCHES)
+    with adding(shards, real, size) as adds:
+        beside, beside_cpu = _timed(shards, both)
+        added = len(adds)
+    ratio = statistics.median(beside) / statistics.median(alone)
+    measured = f"{milliseconds(beside)}, {ratio:.2f}×; CPU {beside_cpu:.1f} ms, adds included"
+    report.add(f"{size:,}: the same while {ADDS_A_SECOND} adds/s run", "≤ 1.5×", measured, SEARCHES)
+    report.add(f"{size:,}: one add to the index, beside those searches", "", milliseconds(adds), added)
+    _measure_start(report, real, shards, size, folder)
+    shards.close()
+
+
+def _measure_start(report: Report, real: RealGarments, shards: Shards, size: int, folder: Path) -> None:
+    catalogue = Catalogue(f"sqlite:///{folder}/record.db")
+    held = sorted(int(n) for _, block in shards.blocks() for n in block.labels.garment_ids[block.alive])
+    fill_record(folder / "record.db", held, real.models_version)
+    moment = catalogue.moment(1)
+    assert moment is not None
+    snapshots = Snapshots(folder / "snapshots")
+    started = time.perf_counter()
+    path = snapshots.publish(list(shards.blocks()), shards.dimension or 0, real.models_version, moment)
+    report.add(f"{size:,}: writing a snapshot", "", f"{time.perf_counter() - started:.2f} s", 1)
+    mapped = Shards(os.cpu_count() or 1)
+    live = LiveIndex(catalogue, mapped, real.models_version, snapshots)
+    started = time.perf_counter()
+    before_cpu = time.process_time()
+    live.load()
+    seconds, cpu = time.perf_counter() - started, time.process_time() - before_cpu
+    assert (live.started_from, len(mapped)) == (path, len(held))
+    report.add(
+        f"{size:,}: start to ready from it",
+        "≤ 10 s" if size == 1_000_000 else "",
+        f"{seconds:.2f} s, CPU {cpu:.2f} s",
+        1,
+    )
+    query = make_queries(real, 1, RegionWeights.equal(), both=True, seed=5)
+    report.add(f"{size:,}: the first search after it", "", milliseconds(_timed(mapped, query)[0]), 1)
+    mapped.close()
+    catalogue.close()
+
+
+def fill_record(path: Path, garments: list[int], models_version: str) -> None:
+    """Rows of designs whose long columns are empty, and one change."""
+    empty, moment = b"", "2026-01-02T03:04:05.000000+00:00"
+    short = (True, models_version, "vest", 31, empty, 0.5, "[]", "[]", empty, empty, empty, empty, empty)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.executemany(
+            "INSERT INTO items (number, item_id, created_at, updated_at) VALUES (?, ?, ?, ?)",
+            ((number, f"SKU-{number}", moment, moment) for number in garments),
+        )
+        connection.executemany(
+            "INSERT INTO garments (number, photo_number, item_number, position, is_design, models_version, category,"
+            " mask, vectors, confidence, box, regions, landmarks, colours, fingerprint, mirrored_fingerprint,"
+            " mirrored_vectors)"
+            f" VALUES ({', '.join('?' * 17)})",
+            ((number, number, number, 0, *short) for number in garments),
+        )
+        connection.execute(
+            "INSERT INTO changes (kind, item_number, item_id, at) VALUES ('added', 1, 'SKU-1', ?)", (moment,)
+        )
+    connection.close()
+
+
+@contextmanager
+def adding(shards: Shards, real: RealGarments, size: int) -> Iterator[list[float]]:
+    """A thread that adds new items at a steady rate; the seconds that each took."""
+    fresh = next(grow(real, 10_000, seed=9, first=size + 1))
+    seconds: list[float] = []
+    done = threading.Event()
+
+    def work() -> None:
+        started = time.perf_counter()
+        for n in range(len(fresh)):
+            if done.wait(max(0.0, started + n / ADDS_A_SECOND - time.perf_counter())):
+                return
+            one = fresh.where(fresh.garment_ids == size + 1 + n)
+            begun = time.perf_counter()
+            shards.settle(one.item_numbers, one)
+            seconds.append(time.perf_counter() - begun)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield seconds
+    finally:
+        done.set()
+        thread.join()
+
+
+def _timed(shards: Shards, queries: list[Query]) -> tuple[list[float], float]:
+    """Seconds of each search, and processor time of one in milliseconds, all threads of the process together."""
+    seconds = []
+    before = time.process_time()
+    for query in queries:
+        started = time.perf_counter()
+        shards.nearest(query, Exclusions(), CANDIDATES)
+        seconds.append(time.perf_counter() - started)
+    return seconds, 1e3 * (time.process_time() - before) / len(queries)
+
+
+def memory_bytes() -> int:
+    """Resident memory of this process, now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    measure(tuple(int(size) for size in sys.argv[1:]) or SIZES).print()

@@ -17,7 +17,7 @@ from service.bootstrap import assemble
 from service.settings import Settings
 from tests.fakes import FakeDescriber
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 240.0
 
 
 @contextmanager

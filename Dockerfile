@@ -45,7 +45,8 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-CMD ["selvedge", "serve"]
+# Beyond loopback nothing is served without a key: the first start makes one, for its owner alone to read.
+CMD ["sh", "-c", "selvedge keys create first --scope admin --if-none --save-to \"$SELVEDGE_DATA_DIR/first.key\" && exec selvedge serve"]
 
 FROM runtime AS gpu
 COPY --from=build-gpu /opt/selvedge /opt/selvedge

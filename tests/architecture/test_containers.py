@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,14 @@ def test_each_target_runs_as_nobody_and_knows_its_health(target: str) -> None:
     engines = [rest for stage, _, rest in instructions() if stage == f"build-{target}"]
     locked = {"cpu": "serving", "gpu": "gpu"}[target]
     assert any(f"--require-hashes -r requirements/{locked}.txt" in rest for rest in engines)
+
+
+def test_a_first_start_makes_a_key_and_then_becomes_the_service() -> None:
+    """The container listens to others, which nothing does without a key; `exec`, so that SIGTERM arrives."""
+    (command,) = [json.loads(rest) for _, word, rest in instructions() if word == "CMD"]
+    making, serving = command[-1].split(" && ")
+    assert making.startswith("selvedge keys create first --scope admin --if-none --save-to ")
+    assert serving == "exec selvedge serve"
 
 
 def test_the_cpu_target_is_the_default() -> None:

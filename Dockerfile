@@ -53,6 +53,7 @@ COPY --from=build-gpu /opt/selvedge /opt/selvedge
 ENV SELVEDGE_MODELS__DEVICE=cuda \
     SELVEDGE_CAPACITY__WORKERS=8 \
     SELVEDGE_CAPACITY__QUEUE=32 \
+    SELVEDGE_IMAGES__DECODERS=8 \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 

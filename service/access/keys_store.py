@@ -1,4 +1,4 @@
-"""The table of API keys: a small SQLite file in the data dir, or the database of the record."""
+"""The table of API keys: a small SQLite file in the data dir, or beside the record in its PostgreSQL."""
 
 from __future__ import annotations
 
@@ -120,13 +120,20 @@ class KeyStore:
             raise KeysUnavailable(f"the table of keys cannot be used: {error}") from error
 
 
+_CONNECT_S = 5
 _TIMES = ("created_at", "expires_at", "revoked_at", "last_used_at")
 
 
 def open_key_store(settings: Settings) -> KeyStore:
-    """Where the settings say. Raises KeysUnavailable."""
+    """Where the settings say: replicas share keys as they share the record. Raises KeysUnavailable.
+
+    A SQLite record shares its file with nobody, whatever the file is called.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return KeyStore(settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'keys.sqlite'}")
+    shared = settings.database_url
+    if shared is None or shared.startswith("sqlite"):
+        return KeyStore(f"sqlite:///{settings.data_dir.resolve() / 'keys.sqlite'}")
+    return KeyStore(shared)
 
 
 def _key_of(row: Row[Any]) -> ApiKey:
@@ -144,10 +151,14 @@ def _without_zone(when: datetime | None) -> datetime | None:
 
 
 def _open(database_url: str) -> Engine:
-    engine = create_engine(make_url(database_url))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure)
     try:
+        url = make_url(database_url)
+        local = url.get_backend_name() == "sqlite"
+        # Asked before each use: a connection that a restart of the server cut fails no request.
+        waiting = {} if local else {"connect_timeout": _CONNECT_S}
+        engine = create_engine(url, pool_pre_ping=not local, connect_args=waiting)
+        if local:
+            event.listen(engine, "connect", _configure)
         _TABLES.create_all(engine)
     except SQLAlchemyError as error:
         raise KeysUnavailable(f"the table of keys cannot be opened: {error}") from error

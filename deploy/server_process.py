@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_WITHIN_S = 120.0
+READY_WITHIN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)

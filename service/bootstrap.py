@@ -53,8 +53,9 @@ def load_describer(settings: Settings) -> PhotoDescriber:
 
 
 def _running(settings: Settings, watch: Callable[[str, int], None]) -> Running:
-    """Workers that each run a network side by side share the cores out: more threads would only take turns."""
-    threads = settings.capacity.model_threads or max(1, usable_cores() // settings.capacity.workers)
+    """The cores are promised twice over: a check alone is quick, and workers side by side hardly pay for it."""
+    cores = usable_cores()
+    threads = settings.capacity.model_threads or max(1, min(cores, 2 * cores // settings.capacity.workers))
     models = settings.models
     return Running(models.device, threads, models.batching(), models.batch == "auto", watch)
 

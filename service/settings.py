@@ -53,7 +53,9 @@ class CapacitySettings(_Section):
         default=5.0, gt=0, description="Longest wait for a worker, in seconds; beyond it the answer is 503"
     )
     model_threads: int = Field(
-        default=0, ge=0, description="Threads inside one network run; 0: the cores divided by the workers"
+        default=0,
+        ge=0,
+        description="Threads inside one network run; 0: twice the cores divided by the workers, at most the cores",
     )
 
 

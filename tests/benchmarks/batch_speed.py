@@ -1,7 +1,8 @@
-"""What a row costs alone and in company: `python -m tests.benchmarks.batch_speed`; prints a table."""
+"""What a row costs alone and in company: `python -m tests.benchmarks.batch_speed [THREADS]`; prints a table."""
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
@@ -21,11 +22,12 @@ REGION_BOXES = ((80, 10, 140, 50), (50, 50, 170, 110), (50, 110, 170, 200), (10,
 
 
 def main() -> None:
-    """Median milliseconds of wall and of processor time for each row, one thread; on a GPU where there is one."""
+    """Median milliseconds of wall and of processor time for each row, one thread unless told; on a GPU if any."""
+    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     table = Table("model", "provider", "rows", "wall ms/row", "CPU ms/row", box=None)
     for name in MODEL_NAMES:
         manifest = read_manifest(WEIGHTS_DIR / f"{name}.json")
-        session = OnnxSession(WEIGHTS_DIR / manifest.file, device=Device.AUTO, threads=1)
+        session = OnnxSession(WEIGHTS_DIR / manifest.file, device=Device.AUTO, threads=threads)
         for rows in SIZES if takes_batches(manifest) else (1,):
             wall, cpu = _measure(session, _inputs(manifest, rows))
             table.add_row(name, session.provider, str(rows), f"{wall / rows:.1f}", f"{cpu / rows:.1f}")

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import structlog
 
 from index.registry import Registry
+from models.background import Cohort, read_cohort
 from models.preprocessing import ImageLimits, decode
 from models.runtime.describe import Describer, PhotoDescriber
 from models.runtime.shipped import open_describer
@@ -44,8 +45,11 @@ def load_describer(settings: Settings) -> PhotoDescriber:
 
 
 def load_rules(settings: Settings) -> Rules:
-    """Learned weights and policy. Raises ModelFileError, PolicyError."""
-    return Rules(read_weight_table(settings.weights_dir / "region_weights.json"), read_policy(settings.policy_file))
+    """Learned weights, policy and the cohort it was fitted with. Raises ModelFileError, PolicyError."""
+    policy = read_policy(settings.policy_file)
+    named = policy.cohort
+    cohort = Cohort.empty() if named is None else read_cohort(settings.weights_dir / named.file, named.sha256)
+    return Rules(read_weight_table(settings.weights_dir / "region_weights.json"), policy, cohort)
 
 
 def open_registry(settings: Settings, version: str) -> Registry:

@@ -19,7 +19,8 @@ class Evidence:
     `query` int (P,): which query a row belongs to; `group` str (P,): the query's weight group; `copied` bool (P,): the
     query's original is registered; `original` bool (P,): the row is that original; `altered` bool (P, 5): regions known
     to be altered (only meaningful where `original`); `cosines`, `shifts` float32 (P, 5), NaN where not compared;
-    `absent` bool (P, 5): the region is absent on exactly one side.
+    `ours`, `theirs` float32 (P, 5): backgrounds of the query's and of the catalogue's regions; `absent` bool (P, 5):
+    the region is absent on exactly one side.
     """
 
     query: npt.NDArray[np.int32]
@@ -29,6 +30,8 @@ class Evidence:
     altered: npt.NDArray[np.bool_]
     cosines: npt.NDArray[np.float32]
     shifts: npt.NDArray[np.float32]
+    ours: npt.NDArray[np.float32]
+    theirs: npt.NDArray[np.float32]
     absent: npt.NDArray[np.bool_]
 
     def __post_init__(self) -> None:
@@ -36,7 +39,7 @@ class Evidence:
         for name in ("group", "copied", "original"):
             if getattr(self, name).shape != (rows,):
                 raise InvalidValue(f"{name} needs one value a comparison")
-        for name in ("altered", "cosines", "shifts", "absent"):
+        for name in ("altered", "cosines", "shifts", "ours", "theirs", "absent"):
             if getattr(self, name).shape != (rows, REGION_COUNT):
                 raise InvalidValue(f"{name} needs five values a comparison")
 

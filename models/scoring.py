@@ -9,15 +9,17 @@ Source: PS-Net (CVPR 2020), section 3; the renormalisation is product.md's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import InvalidValue
 from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
 from models.weighting import RegionWeights
 
 Floats = npt.NDArray[np.float32]
-LEAST_KEPT = 3
 
 
 def region_cosines(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
@@ -32,19 +34,6 @@ def weighted_score(cosines: Floats, weights: RegionWeights) -> float:
     compared = ~np.isnan(cosines)
     total = float(weights.values[compared].sum())
     return float(weights.values[compared] @ cosines[compared]) / total if total > 0 else 0.0
-
-
-def unaltered_score(cosines: Floats, weights: RegionWeights, most_altered: int) -> float:
-    """S of the regions that agree best, leaving out up to `most_altered` of the others but keeping three.
-
-    A copycat may alter that many regions; what is left must agree as one. It parts partial copies from look-alikes
-    better than S itself, which an altered region drags down (measured on the calibration fold).
-    """
-    compared = np.flatnonzero(~np.isnan(cosines))
-    kept = compared[np.argsort(-cosines[compared], kind="stable")][: max(LEAST_KEPT, len(compared) - most_altered)]
-    best = np.full(REGION_COUNT, np.nan, dtype=np.float32)
-    best[kept] = cosines[kept]
-    return weighted_score(best, weights)
 
 
 def compared_weight(query_mask: int, item_mask: int, weights: RegionWeights) -> float:
@@ -77,3 +66,34 @@ def colour_shifts(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
         moved = query.colours[compared] - item.colours[compared]
         shifts[compared] = np.linalg.norm(moved - np.median(moved, axis=0), axis=1)
     return shifts
+
+
+def colour_distance(query: RegionEmbeddings, item: RegionEmbeddings) -> float:
+    """CIELAB ΔE between two garments, a mean over compared regions; NaN where nothing is compared."""
+    compared = query.visible & item.visible
+    moved = query.colours[compared] - item.colours[compared]
+    return float(np.linalg.norm(moved, axis=1).mean()) if compared.any() else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Whether two photos show one garment, front and back among them: S tolerates hue, so colour has to be added.
+
+    S (equal weights) less `colour_cost` for each ΔE between the garments up to `most_colour`, beyond which it is
+    another colourway, plus `group_bonus` where both are of one weight group.
+    """
+
+    colour_cost: float
+    most_colour: float
+    group_bonus: float
+
+    def __post_init__(self) -> None:
+        if not all(
+            np.isfinite(value) and value >= 0 for value in (self.colour_cost, self.most_colour, self.group_bonus)
+        ):
+            raise InvalidValue("what a likeness is made of is finite and not negative")
+
+    def of(self, score: float, distance: float, *, same_group: bool) -> float:
+        """`distance` is `colour_distance`; NaN costs as much as another colourway."""
+        charged = self.most_colour if np.isnan(distance) else min(distance, self.most_colour)
+        return score - self.colour_cost * charged + self.group_bonus * same_group

@@ -69,3 +69,12 @@ def read_weight_table(path: Path) -> WeightTable:
         return WeightTable(str(content["version"]), groups)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path}: {error}") from error
+
+
+def write_weight_table(table: WeightTable, source: str, path: Path) -> None:
+    """Write what `read_weight_table` reads; `source` tells people where the numbers come from."""
+    groups = {
+        group.value: {name.value: round(weight, 4) for name, weight in table.of(group).as_dict().items()}
+        for group in WeightGroup
+    }
+    path.write_text(json.dumps({"version": table.version, "source": source, "groups": groups}, indent=1) + "\n")

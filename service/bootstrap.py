@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import structlog
 
 from index.registry import Registry
+from models.background import Cohort, read_cohort
 from models.runtime.describe import Describer, PhotoDescriber
 from models.runtime.running import Running, usable_cores
 from models.runtime.shipped import open_describer
@@ -61,8 +62,11 @@ def _running(settings: Settings, watch: Callable[[str, int], None]) -> Running:
 
 
 def load_rules(settings: Settings) -> Rules:
-    """Learned weights and policy. Raises ModelFileError, PolicyError."""
-    return Rules(read_weight_table(settings.weights_dir / "region_weights.json"), read_policy(settings.policy_file))
+    """Learned weights, policy and the cohort it was fitted with. Raises ModelFileError, PolicyError."""
+    policy = read_policy(settings.policy_file)
+    named = policy.cohort
+    cohort = Cohort.empty() if named is None else read_cohort(settings.weights_dir / named.file, named.sha256)
+    return Rules(read_weight_table(settings.weights_dir / "region_weights.json"), policy, cohort)
 
 
 def database_url(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from index.registry import Registry
 from index.types import Hit, Query
+from models.background import Cohort
 from models.errors import InvalidValue
 from models.taxonomy import RegionName, WeightGroup
 from models.types import DescribedGarment
@@ -38,10 +39,11 @@ from service.verdict import Resemblance, Verdict, gravest, judge
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What verdicts follow from beside the photos: learned weights and policy."""
+    """What verdicts follow from beside the photos: learned weights, policy, and what plain regions are measured by."""
 
     weights: WeightTable
     policy: Policy
+    cohort: Cohort
 
     def weights_of(self, group: WeightGroup, changes: dict[RegionName, float] | None) -> RegionWeights:
         """Raises InvalidField where the caller's changes leave a group no weight above zero."""
@@ -142,7 +144,7 @@ class PlagiarismChecker:
             least_weight=self._rules.policy.least_weight,
             filters=fields.filters(),
         )
-        matches = judge_hits(garment, catalogue.search(query), weights, self._rules.policy, fields.published_at)
+        matches = judge_hits(garment, catalogue.search(query), weights, self._rules, fields.published_at)
         return CheckedGarmentOut(
             **garment_fields(garment, warnings_of(garment, self._rules.policy)),
             verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
@@ -165,21 +167,28 @@ class PlagiarismChecker:
 
 
 def judge_hits(
-    garment: DescribedGarment,
-    hits: Sequence[Hit],
-    weights: RegionWeights,
-    policy: Policy,
-    published: datetime | None,
+    garment: DescribedGarment, hits: Sequence[Hit], weights: RegionWeights, rules: Rules, published: datetime | None
 ) -> list[MatchOut]:
     """The verdict on every hit, in the order of the hits: best score first."""
-    return [
-        MatchOut.of(hit, judge(resemblance_of(garment, hit), weights, policy, published, hit.details.published_at))
-        for hit in hits
-    ]
+    matches = []
+    for hit in hits:
+        resemblance = resemblance_of(garment, hit, rules.cohort)
+        found = judge(resemblance, weights, rules.policy, published, hit.details.published_at)
+        matches.append(MatchOut.of(hit, found))
+    return matches
 
 
-def resemblance_of(garment: DescribedGarment, hit: Hit) -> Resemblance:
-    return Resemblance(garment, hit.garment, hit.score, hit.mirrored, hit.cosines, hit.colour_shifts)
+def resemblance_of(garment: DescribedGarment, hit: Hit, cohort: Cohort) -> Resemblance:
+    return Resemblance(
+        garment,
+        hit.garment,
+        hit.score,
+        hit.mirrored,
+        hit.cosines,
+        hit.colour_shifts,
+        cohort.background(garment.mirrored if hit.mirrored else garment.embeddings),
+        cohort.background(hit.garment.embeddings),
+    )
 
 
 def warnings_of(garment: DescribedGarment, policy: Policy) -> list[WarningOut]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.registry import Registry
-from index.types import Query
-from models.scoring import colour_shifts, region_cosines, weighted_score
+from index.types import Hit, Query
+from models.background import Cohort
+from models.scoring import colour_distance, colour_shifts, region_cosines, weighted_score
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
 from service.access.tenancy import TenantCatalogue
@@ -20,6 +21,10 @@ from service.requests import CompareFields, SearchFields
 from service.schemas import GarmentOut, ImageOut, ItemOut, VersionsOut, garment_fields, match_fields
 from service.schemas_compare import ComparedPhotoOut, CompareOut, FoundGarmentOut, FoundOut, PairOut, SearchOut
 from service.verdict import Resemblance, Verdict, gravest, is_same_photo, judge
+
+RANKED_FOR_EACH = 10
+"""Hits by S that are ranked by likeness for each one wanted: a back view of the same colour may lie deep."""
+MOST_RANKED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Comparer:
         )
 
     async def search(self, data: bytes, fields: SearchFields, tenant: str) -> SearchOut:
-        """The registered items that show the same garment: equal weights, no verdict."""
+        """The registered items that show the same garment, from either side: best likeness first, no verdict."""
         started = time.perf_counter()
         async with self.capacity.admitted():
             versions = self.rules.versions(self.reader.models_version, self.registry.sequence)
@@ -86,23 +91,29 @@ class Comparer:
             garment.mirrored,
             RegionWeights.equal(),
             self.reader.models_version,
-            top_k=fields.top_k,
+            top_k=min(MOST_RANKED, RANKED_FOR_EACH * fields.top_k),
             min_score=fields.min_score,
             least_weight=self.rules.policy.least_weight,
             filters=fields.filters(),
         )
-        hits = [
-            FoundOut(
-                item_id=hit.item_id,
-                photo_id=hit.photo_id,
-                score=round(hit.score, 4),
-                mirrored=hit.mirrored,
-                same_photo=is_same_photo(garment, hit.garment, self.rules.policy.same_photo_distance),
-                item=ItemOut.of(hit.item_id, hit.details),
-            )
-            for hit in catalogue.search(query)
-        ]
-        return FoundGarmentOut(**garment_fields(garment, warnings_of(garment, self.rules.policy)), hits=hits)
+        found = [self._found(garment, hit) for hit in catalogue.search(query)]
+        found.sort(key=lambda one: (-one.likeness, -one.score, one.item_id))
+        warnings = warnings_of(garment, self.rules.policy)
+        return FoundGarmentOut(**garment_fields(garment, warnings), hits=found[: fields.top_k])
+
+    def _found(self, garment: DescribedGarment, hit: Hit) -> FoundOut:
+        distance = colour_distance(garment.mirrored if hit.mirrored else garment.embeddings, hit.garment.embeddings)
+        same_group = garment.detection.category.group is hit.garment.detection.category.group
+        likeness = self.rules.policy.same_garment.likeness().of(hit.score, distance, same_group=same_group)
+        return FoundOut(
+            item_id=hit.item_id,
+            photo_id=hit.photo_id,
+            score=round(hit.score, 4),
+            likeness=round(likeness, 4),
+            mirrored=hit.mirrored,
+            same_photo=is_same_photo(garment, hit.garment, self.rules.policy.same_photo_distance),
+            item=ItemOut.of(hit.item_id, hit.details),
+        )
 
     def _pair(
         self, ours: tuple[DescribedGarment, ...], theirs: tuple[DescribedGarment, ...], fields: CompareFields
@@ -110,7 +121,7 @@ class Comparer:
         pairs = []
         for row, garment in enumerate(ours):
             weights = self.rules.weights_of(garment.detection.category.group, fields.weights)
-            resemblances = [compare_garments(garment, other, weights) for other in theirs]
+            resemblances = [compare_garments(garment, other, weights, self.rules.cohort) for other in theirs]
             if not resemblances:
                 continue
             best = int(np.argmax([resemblance.score for resemblance in resemblances]))
@@ -122,11 +133,23 @@ class Comparer:
         return pairs
 
 
-def compare_garments(ours: DescribedGarment, theirs: DescribedGarment, weights: RegionWeights) -> Resemblance:
+def compare_garments(
+    ours: DescribedGarment, theirs: DescribedGarment, weights: RegionWeights, cohort: Cohort
+) -> Resemblance:
     """The better of both orientations of our garment, as the index would score it."""
     both = []
     for mirrored, embeddings in ((False, ours.embeddings), (True, ours.mirrored)):
         cosines = region_cosines(embeddings, theirs.embeddings)
-        shifts = colour_shifts(embeddings, theirs.embeddings)
-        both.append(Resemblance(ours, theirs, weighted_score(cosines, weights), mirrored, cosines, shifts))
+        both.append(
+            Resemblance(
+                ours,
+                theirs,
+                weighted_score(cosines, weights),
+                mirrored,
+                cosines,
+                colour_shifts(embeddings, theirs.embeddings),
+                cohort.background(embeddings),
+                cohort.background(theirs.embeddings),
+            )
+        )
     return max(both, key=lambda resemblance: resemblance.score)

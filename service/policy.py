@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.calibration import PlattCurve
-from models.taxonomy import RegionName, WeightGroup
+from models.likelihood import RegionLikelihood, evidence_of
+from models.scoring import Likeness
+from models.taxonomy import REGIONS, RegionName, WeightGroup
 from service.errors import PolicyError
 
+Floats = npt.NDArray[np.floating]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -50,15 +54,52 @@ class Isotonic(_Part):
         return float(np.interp(score, self.scores, self.probabilities))
 
 
+class CohortFile(_Part):
+    """The cohort that backgrounds are measured against: a file beside the networks, and what it must hash to."""
+
+    file: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Likelihood(_Part):
+    """One region's log-ratio of copying to chance: see `models.likelihood.RegionLikelihood`."""
+
+    offset: float
+    slopes: tuple[float, ...]
+    our_background: float
+    their_background: float
+
+    @model_validator(mode="after")
+    def _rises(self) -> Likelihood:
+        self.curve()
+        return self
+
+    def curve(self) -> RegionLikelihood:
+        return RegionLikelihood(self.offset, self.slopes, self.our_background, self.their_background)
+
+
+class SameGarment(_Part):
+    """How `POST /search` ranks: see `models.scoring.Likeness`; `report` says how the numbers were chosen."""
+
+    report: str
+    colour_cost: float = Field(ge=0, allow_inf_nan=False)
+    most_colour: float = Field(ge=0, allow_inf_nan=False)
+    group_bonus: float = Field(ge=0, allow_inf_nan=False)
+
+    def likeness(self) -> Likeness:
+        return Likeness(self.colour_cost, self.most_colour, self.group_bonus)
+
+
 class GroupPolicy(_Part):
     """One weight group's thresholds.
 
-    `least_cosine` a region needs to agree; `most_colour_shift` (CIELAB ΔE beyond the change common to all regions) that
-    it may have; `copy_probability` and `similar_probability` a match needs for a verdict of that kind.
+    A region agrees where its cosine, less `colour_cost` for each CIELAB ΔE of its colour change beyond the change
+    common to all regions, reaches `least_cosine`; `calibration` turns the evidence of all regions into a probability;
+    `copy_probability` and `similar_probability` are what a match needs for a verdict of that kind.
     """
 
     least_cosine: Mapping[RegionName, Annotated[float, Field(ge=-1, le=1)]]
-    most_colour_shift: float = Field(gt=0)
+    colour_cost: float = Field(ge=0, allow_inf_nan=False)
     calibration: Annotated[Platt | Isotonic, Field(discriminator="kind")]
     copy_probability: Share
     similar_probability: Share
@@ -71,9 +112,15 @@ class GroupPolicy(_Part):
             raise ValueError("similar_probability is at most copy_probability")
         return self
 
+    def agrees(self, name: RegionName, cosine: float, colour_shift: float) -> bool:
+        """Whether a compared region passes."""
+        return cosine - self.colour_cost * colour_shift >= self.least_cosine[name]
+
 
 class Policy(_Part):
     """`same_photo_distance`: PDQ bits that two crops of one photo may differ in; `least_weight`: see `Query`.
+
+    `likelihoods`, `altered_share` (ε) and `cohort`: see `models.likelihood` and `models.background`.
 
     `sure_landmark` and `small_crop_px` decide warnings only: mean landmark confidence and longer side of the garment.
     """
@@ -88,16 +135,30 @@ class Policy(_Part):
     same_photo_distance: int = Field(ge=0, le=255)
     sure_landmark: Share
     small_crop_px: int = Field(ge=0)
+    same_garment: SameGarment
+    cohort: CohortFile | None = None
+    altered_share: float = Field(gt=0, lt=1)
+    likelihoods: Mapping[RegionName, Likelihood]
     groups: Mapping[WeightGroup, GroupPolicy]
 
     @model_validator(mode="after")
     def _complete(self) -> Policy:
         if set(self.groups) != set(WeightGroup):
             raise ValueError("the policy names all five weight groups")
+        if set(self.likelihoods) != set(RegionName):
+            raise ValueError("likelihoods names all five regions")
         return self
 
     def of(self, group: WeightGroup) -> GroupPolicy:
         return self.groups[group]
+
+    def evidence(self, cosines: Floats, ours: Floats, theirs: Floats) -> float:
+        """What five regions say together; (5,) each, cosines NaN where not compared."""
+        ratios = [
+            self.likelihoods[name].curve().log_ratio(cosines[name.row], ours[name.row], theirs[name.row])
+            for name in REGIONS
+        ]
+        return float(evidence_of(np.array(ratios, dtype=np.float64), self.altered_share))
 
 
 def read_policy(path: Path) -> Policy:

@@ -49,11 +49,15 @@ class CompareOut(_Out):
 
 
 class FoundOut(_Out):
-    """A registered item that shows a garment like this one."""
+    """A registered item that shows a garment like this one.
+
+    `score` is S under equal weights; `likeness`, by which hits are ranked, is S with the garment's own colour counted.
+    """
 
     item_id: str
     photo_id: str
     score: float
+    likeness: float
     mirrored: bool
     same_photo: bool
     item: ItemOut

@@ -1,7 +1,8 @@
 """Hit → Verdict: what agrees, what was altered, and which kind of copy that is. The rules are product.md's.
 
-A region *agrees* where its cosine and its colour relative to the garment's pass the policy, and is *altered* where they
-do not, or where one garment has none (`absent`) and the other shows one. Out of frame and occluded count as nothing.
+A region *agrees* where its cosine, less what its colour relative to the garment's costs, passes the policy, and is
+*altered* where it does not, or where one garment has none (`absent`) and the other shows one. Out of frame and occluded
+count as nothing.
 
 *image copy*: the same photo, nothing altered. *design copy*: nothing altered. *partial copy*: one or two altered, and
 at least two agreeing regions that carry half of the weight that counts; of a reused photo too, which is then marked as
@@ -25,7 +26,6 @@ import numpy.typing as npt
 
 from models.fingerprint import fingerprint_distance
 from models.regions import absent_once
-from models.scoring import unaltered_score
 from models.taxonomy import REGIONS, RegionName
 from models.types import DescribedGarment, MissingReason
 from models.weighting import RegionWeights
@@ -63,6 +63,7 @@ class Resemblance:
     """Two garments compared region by region; region names are those of `theirs`, the catalogue's garment.
 
     `cosines` and `colour_shifts` float32 (5,), NaN where not compared; `mirrored`: `ours` was flipped.
+    `our_background` and `their_background` float32 (5,): how plain each region is (`models.background`).
     """
 
     ours: DescribedGarment
@@ -71,6 +72,8 @@ class Resemblance:
     mirrored: bool
     cosines: npt.NDArray[np.float32]
     colour_shifts: npt.NDArray[np.float32]
+    our_background: npt.NDArray[np.float32]
+    their_background: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,8 @@ def judge(
     """The verdict on one resemblance; `weights` and thresholds are those of our garment's group."""
     rules = policy.of(resemblance.ours.detection.category.group)
     regions = tuple(_find(name, resemblance, weights, rules) for name in REGIONS)
-    spared = unaltered_score(resemblance.cosines, weights, policy.most_altered)
-    probability = rules.calibration.probability(spared)
+    evidence = policy.evidence(resemblance.cosines, resemblance.our_background, resemblance.their_background)
+    probability = rules.calibration.probability(evidence)
     same_photo = is_same_photo(resemblance.ours, resemblance.theirs, policy.same_photo_distance)
     kind = kind_of(regions, same_photo, policy)
     warnings = []
@@ -148,8 +151,7 @@ def _find(name: RegionName, resemblance: Resemblance, weights: RegionWeights, ru
     cosine = float(resemblance.cosines[name.row])
     if not np.isnan(cosine):
         shift = float(resemblance.colour_shifts[name.row])
-        agrees = cosine >= rules.least_cosine[name] and shift <= rules.most_colour_shift
-        return RegionFinding(name, weight, cosine, shift, agrees, None)
+        return RegionFinding(name, weight, cosine, shift, rules.agrees(name, cosine, shift), None)
     ours = resemblance.ours.region(name.mirrored if resemblance.mirrored else name)
     theirs = resemblance.theirs.region(name)
     opinion = False if absent_once(ours, theirs) else None

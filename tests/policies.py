@@ -7,18 +7,19 @@ from typing import Any
 from models.taxonomy import RegionName, WeightGroup
 from service.policy import Policy
 
-COPY_SCORE = 0.5
-"""The score whose probability is one half, enough for a copy."""
+_LIKELIHOOD = {"offset": -5.0, "slopes": [10.0, 0.0, 0.0, 0.0, 0.0], "our_background": 0.0, "their_background": 0.0}
+"""Speaks for copying from a cosine of 0.5 on, whatever the background."""
 
 
 def make_policy(**changes: Any) -> Policy:
-    """Regions agree from cosine 0.6 and up to a colour shift of 15; `changes` are other fields of `Policy`."""
+    """Regions agree from cosine 0.6, less 0.01 for each ΔE; three agreeing regions make a copy probable, whatever the
+    others say. `changes` are other fields of `Policy`."""
     group = {
         "least_cosine": dict.fromkeys(RegionName, 0.6),
-        "most_colour_shift": 15.0,
-        "calibration": {"kind": "platt", "slope": 20.0, "intercept": -20.0 * COPY_SCORE},
+        "colour_cost": 0.01,
+        "calibration": {"kind": "platt", "slope": 0.5, "intercept": -4.0},
         "copy_probability": 0.5,
-        "similar_probability": 0.1,
+        "similar_probability": 0.05,
     }
     fields: dict[str, Any] = {
         "version": "policy-of-the-tests",
@@ -31,6 +32,9 @@ def make_policy(**changes: Any) -> Policy:
         "same_photo_distance": 31,
         "sure_landmark": 0.4,
         "small_crop_px": 96,
+        "same_garment": {"report": "made up", "colour_cost": 0.01, "most_colour": 25.0, "group_bonus": 0.03},
+        "altered_share": 0.25,
+        "likelihoods": dict.fromkeys(RegionName, _LIKELIHOOD),
         "groups": dict.fromkeys(WeightGroup, group),
     }
     return Policy.model_validate(fields | changes)

@@ -1,6 +1,6 @@
 """`python -m models.training`: from the photos to the shipped weights, one command a step.
 
-labels → landmarker → complete → embedder,   detector beside them,   evidence for the policy at the end
+labels → landmarker → complete → embedder,   detector beside them;   then unread → cohort → evidence for the policy
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from models.manifest import file_sha256
 from models.training.data.readers import Fold, data_root
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -33,17 +34,22 @@ def labels(work: Work = WORK, data: Data = None) -> None:
 
 
 @app.command()
-def detector(work: Work = WORK, data: Data = None) -> None:
+def detector(
+    work: Work = WORK,
+    data: Data = None,
+    warm: Annotated[Path | None, typer.Option(help="An exported detector to give a further pass.")] = None,
+) -> None:
     """Train the detector, or go on with its checkpoint, and export it.
 
-    Example: python -m models.training detector --work var/training
+    Example: python -m models.training detector --warm models/weights/detector.onnx
     """
     from models.training.detector.export import export_detector
-    from models.training.detector.train import DetectorRecipe, train_detector
+    from models.training.detector.train import FURTHER_PASS, DetectorRecipe, train_detector
 
-    recipe = DetectorRecipe()
-    train_detector(data_root(data), work / "detector", recipe)
-    typer.echo(export_detector(work / "detector", work, data_root(data), recipe).quality)
+    recipe = DetectorRecipe() if warm is None else FURTHER_PASS
+    train_detector(data_root(data), work / "detector", recipe, warm=warm)
+    started_from = "" if warm is None else f"{warm.name} of {file_sha256(warm)[:12]}"
+    typer.echo(export_detector(work / "detector", work, data_root(data), recipe, warm=started_from).quality)
 
 
 @app.command()
@@ -77,7 +83,29 @@ def complete(work: Work = WORK, data: Data = None) -> None:
 
 
 @app.command()
-def embedder(work: Work = WORK, data: Data = None) -> None:
+def unread(
+    weights: Annotated[Path, typer.Option(help="The exported models.")] = Path("models/weights"),
+    work: Work = WORK,
+    data: Data = None,
+) -> None:
+    """Label the garments that nobody read, as strangers to calibrate on.
+
+    Example: python -m models.training unread
+    """
+    from models.runtime.shipped import open_describer
+    from models.training.data.unread import label_unread
+
+    describer = open_describer(weights)
+    count = label_unread(describer.detector, describer.landmarker, data_root(data), work / "unread.jsonl")
+    typer.echo(f"{count} garments")
+
+
+@app.command()
+def embedder(
+    work: Work = WORK,
+    data: Data = None,
+    warm: Annotated[Path | None, typer.Option(help="An exported embedder to start from, not ImageNet.")] = None,
+) -> None:
     """Train the region embedder on complete labels, or go on with its checkpoint, and export it.
 
     Example: python -m models.training embedder
@@ -85,16 +113,38 @@ def embedder(work: Work = WORK, data: Data = None) -> None:
     from models.training.data.readers import read_garments, read_pairs
     from models.training.embedder.export import export_embedder
     from models.training.embedder.shelf import GarmentShelf, fill_shelf
-    from models.training.embedder.train import EmbedderRecipe, train_embedder
+    from models.training.embedder.train import FURTHER_PASS, EmbedderRecipe, train_embedder
 
     root = data_root(data)
     shelf = work / "shelf"
     if not shelf.exists():
         entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
         fill_shelf(shelf, read_garments(root), {entry["photo"]: entry for entry in entries})
-    recipe = EmbedderRecipe()
-    train_embedder(GarmentShelf(shelf), read_pairs(root), work / "embedder", recipe)
-    typer.echo(export_embedder(work / "embedder", work, recipe, GarmentShelf(shelf)).quality)
+    recipe = EmbedderRecipe() if warm is None else FURTHER_PASS
+    train_embedder(GarmentShelf(shelf), read_pairs(root), work / "embedder", recipe, warm=warm)
+    started_from = "" if warm is None else f"{warm.name} of {file_sha256(warm)[:12]}"
+    typer.echo(export_embedder(work / "embedder", work, recipe, GarmentShelf(shelf), warm=started_from).quality)
+
+
+@app.command()
+def cohort(
+    weights: Annotated[Path, typer.Option(help="The exported models; the cohort is written beside them.")] = Path(
+        "models/weights"
+    ),
+    work: Work = WORK,
+    data: Data = None,
+    garments: Annotated[int, typer.Option(help="Training garments in the cohort.")] = 400,
+) -> None:
+    """Embed the training garments that backgrounds are measured against.
+
+    Example: python -m models.training cohort --garments 400
+    """
+    from models.runtime.shipped import open_describer
+    from models.training.data.copies import read_originals
+    from models.training.make_cohort import make_cohort
+
+    originals = read_originals(data_root(data), work / "complete.jsonl", Fold.TRAIN)
+    typer.echo(make_cohort(open_describer(weights).describe, originals, garments, weights / "cohort.npy"))
 
 
 @app.command()
@@ -102,22 +152,40 @@ def evidence(
     weights: Annotated[Path, typer.Option(help="The exported models.")] = Path("models/weights"),
     work: Work = WORK,
     data: Data = None,
-    seeds: Annotated[int, typer.Option(help="Copies made of each garment.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Copies made of each garment.")] = 2,
 ) -> None:
-    """Make copies of calibration photos, compare them, and keep what `selvedge calibrate` fits the policy on.
+    """Make copies of garments that no embedder saw, compare them, and keep what `selvedge calibrate` learns from.
 
-    Example: python -m models.training evidence --seeds 3
+    Example: python -m models.training evidence --seeds 2
     """
     from models.evidence import save_evidence
     from models.runtime.shipped import open_describer
-    from models.training.gather_evidence import gather_evidence
+    from models.training.calibration_run import compare_strangers
 
-    describer = open_describer(weights)
-    found = gather_evidence(
-        describer.describe, data_root(data), work / "complete.jsonl", Fold.CALIBRATION, range(seeds)
-    )
+    found = compare_strangers(open_describer(weights), weights, data_root(data), work, range(seeds))
     save_evidence(found, work / "evidence.npz")
     typer.echo(f"{len(found.query)} comparisons of {len(set(found.query.tolist()))} queries")
+
+
+@app.command()
+def weights(
+    version: Annotated[str, typer.Option(help="Name of the new weights; answers carry it.")],
+    work: Work = WORK,
+    table: Annotated[Path, typer.Option(help="The weights to start from and replace.")] = Path(
+        "models/weights/region_weights.json"
+    ),
+) -> None:
+    """Learn the region weights of each group on the evidence, by coordinate ascent.
+
+    Example: python -m models.training weights --version learned-1
+    """
+    from models.evidence import load_evidence
+    from models.weight_learning import learn_weights
+    from models.weighting import read_weight_table, write_weight_table
+
+    learnt = learn_weights(load_evidence(work / "evidence.npz"), read_weight_table(table), version)
+    write_weight_table(learnt, "coordinate ascent on made copies beside look-alikes (models/weight_learning.py)", table)
+    typer.echo(table.read_text())
 
 
 if __name__ == "__main__":

@@ -6,8 +6,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import onnx
 import torch
+from onnx import numpy_helper
 from safetensors.torch import load_file, save_file
+
+from models.errors import ModelFileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,22 @@ def load_checkpoint(folder: Path, network: torch.nn.Module, optimizer: torch.opt
     if optimizer is not None:
         _restore(optimizer, load_file(folder / "optimizer.safetensors"))
     return Progress(**json.loads((folder / "progress.json").read_text()))
+
+
+def load_exported(graph: Path, network: torch.nn.Module) -> None:
+    """Take over the weights of an exported ONNX file of the same architecture (half precision where it stores that).
+
+    A graph exported through a wrapper names them `network.…`.
+
+    Raises ModelFileError where a parameter is missing there or has another shape.
+    """
+    stored = {t.name.removesuffix("_half").removeprefix("network."): t for t in onnx.load(graph).graph.initializer}
+    state = network.state_dict()
+    for name, tensor in state.items():
+        if name not in stored or tuple(stored[name].dims) != tuple(tensor.shape):
+            raise ModelFileError(f"{graph.name} holds no {name} of shape {tuple(tensor.shape)}")
+        state[name] = torch.from_numpy(numpy_helper.to_array(stored[name]).copy()).to(tensor.dtype)
+    network.load_state_dict(state)
 
 
 def _replace(path: Path, tensors: dict[str, torch.Tensor]) -> None:

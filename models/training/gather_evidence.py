@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from rich.progress import track
 
+from models.background import Cohort
 from models.evidence import Evidence
 from models.preprocessing import ImageLimits, decode
 from models.regions import absent_once
-from models.scoring import colour_shifts, region_cosines, weighted_score
+from models.scoring import colour_shifts, region_cosines
 from models.taxonomy import REGIONS
-from models.training.data.copies import Copy, Original, copy_maker, read_originals
-from models.training.data.readers import Fold
+from models.training.data.copies import Copy, CopyMaker, Original
 from models.types import DescribedGarment, DescribedPhoto, Image, RegionEmbeddings
-from models.weighting import RegionWeights
+from models.weighting import WeightTable
 
 Describe = Callable[[Image], DescribedPhoto]
-CANDIDATES = 10
-"""Rows kept a query: the best by equal weights, and the original wherever it ranks."""
+CANDIDATES = 20
+"""Rows kept a query: the best as the service would rank them, and the original wherever it ranks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """Registered garments by photo name, with their rows stacked: `vectors` float32 (G, 5, D)."""
+
+    names: tuple[str, ...]
+    garments: tuple[DescribedGarment, ...]
+    vectors: npt.NDArray[np.float32]
+
+    @staticmethod
+    def of(garments: Mapping[str, DescribedGarment]) -> Gallery:
+        vectors = np.stack([garment.embeddings.vectors for garment in garments.values()])
+        return Gallery(tuple(garments), tuple(garments.values()), vectors)
+
+    def scores(self, query: RegionEmbeddings, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """S against every garment, float64 (G,); -1 where nothing is compared."""
+        compared_GR = query.visible & (np.abs(self.vectors).sum(axis=2) > 0)
+        shares_GR = compared_GR * weights
+        total_G = shares_GR.sum(axis=1)
+        summed_G = (np.einsum("rd,grd->gr", query.vectors, self.vectors) * shares_GR).sum(axis=1)
+        return np.asarray(np.where(total_G > 0, summed_G / np.maximum(total_G, 1e-9), -1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,34 +54,90 @@ class _Row:
     copied: bool
     original: bool
     altered: list[bool]
-    cosines: np.ndarray
-    shifts: np.ndarray
+    cosines: npt.NDArray[np.float32]
+    shifts: npt.NDArray[np.float32]
+    ours: npt.NDArray[np.float32]
+    theirs: npt.NDArray[np.float32]
     absent: list[bool]
 
 
-def gather_evidence(describe: Describe, root: Path, labels: Path, fold: Fold, seeds: Sequence[int]) -> Evidence:
-    """Compare copies (one a seed) and unregistered photos of `fold` with its originals and all training photos.
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparisons:
+    """Compares queries with a gallery as the service would: `weights` rank, `cohort` gives backgrounds.
+
+    `same` holds pairs of photos that show one design: neither is a stranger to the other.
+    """
+
+    gallery: Gallery
+    weights: WeightTable
+    cohort: Cohort
+    same: frozenset[frozenset[str]]
+
+    def of(self, number: int, query: DescribedGarment, copy: Copy, *, registered: bool) -> list[_Row]:
+        """The best candidates; with `registered` False the original is taken out of the gallery first."""
+        weights = self.weights.of(query.detection.category.group).values
+        upright, flipped = (self.gallery.scores(seen, weights) for seen in (query.embeddings, query.mirrored))
+        scores = np.maximum(upright, flipped)
+        for place, name in enumerate(self.gallery.names):
+            own = name == copy.original
+            if (own and not registered) or (not own and frozenset((name, copy.original)) in self.same):
+                scores[place] = -np.inf
+        best = np.argsort(-scores, kind="stable")[:CANDIDATES]
+        kept = [place for place in best.tolist() if np.isfinite(scores[place])]
+        if registered and copy.original in self.gallery.names:
+            kept += [self.gallery.names.index(copy.original)]
+        return [
+            self._row(number, query, place, copy, registered, mirrored=bool(flipped[place] > upright[place]))
+            for place in dict.fromkeys(kept)
+        ]
+
+    def _row(
+        self, number: int, query: DescribedGarment, place: int, copy: Copy, registered: bool, *, mirrored: bool
+    ) -> _Row:
+        item = self.gallery.garments[place]
+        seen = query.mirrored if mirrored else query.embeddings
+        return _Row(
+            query=number,
+            group=query.detection.category.group.value,
+            copied=registered,
+            original=self.gallery.names[place] == copy.original,
+            altered=[region in copy.altered for region in REGIONS],
+            cosines=region_cosines(seen, item.embeddings),
+            shifts=colour_shifts(seen, item.embeddings),
+            ours=self.cohort.background(seen),
+            theirs=self.cohort.background(item.embeddings),
+            absent=[
+                absent_once(query.region(region.mirrored if mirrored else region), theirs)
+                for region, theirs in zip(REGIONS, item.regions, strict=True)
+            ],
+        )
+
+
+def gather_evidence(
+    describe: Describe,
+    comparisons: Comparisons,
+    maker: CopyMaker,
+    strangers: Sequence[Original],
+    untouched: Iterable[str],
+    seeds: Sequence[int],
+) -> Evidence:
+    """Copies (one a seed) of `strangers` against the gallery with their original in it, and each photo of `untouched`
+    (names of the gallery's) against the gallery without it.
 
     Garments that the detector does not find bring no rows: the benchmark counts them, thresholds cannot.
     """
-    originals = read_originals(root, labels, fold)
-    maker = copy_maker(root, labels)
-    gallery = _describe_all(describe, [*originals, *read_originals(root, labels, Fold.TRAIN)])
     rows: list[_Row] = []
     number = 0
-    for original in track(originals, "comparing"):
-        copies = [maker.copy(original, seed) for seed in seeds]
-        for copy in [copy for copy in copies if copy is not None]:
+    for original in track(strangers, "comparing copies"):
+        for copy in filter(None, (maker.copy(original, seed) for seed in seeds)):
             garment = largest_garment(describe(decode(copy.jpeg(), ImageLimits())))
-            if garment is None:
-                continue
-            rows += compare_with(number, garment, gallery, copy, registered=True)
-            rows += compare_with(number + 1, garment, gallery, copy, registered=False)
-            number += 2
-        untouched = gallery.get(original.garment.photo)
-        if untouched is not None:
-            rows += compare_with(number, untouched, gallery, _uncopied(original), registered=False)
-            number += 1
+            if garment is not None:
+                rows += comparisons.of(number, garment, copy, registered=True)
+                number += 1
+    garments = dict(zip(comparisons.gallery.names, comparisons.gallery.garments, strict=True))
+    for name in track(list(untouched), "comparing untouched photos"):
+        rows += comparisons.of(number, garments[name], _uncopied(name), registered=False)
+        number += 1
     return _as_evidence(rows)
 
 
@@ -66,65 +145,33 @@ def largest_garment(photo: DescribedPhoto) -> DescribedGarment | None:
     return max(photo.garments, key=lambda garment: garment.detection.box.area, default=None)
 
 
-def _describe_all(describe: Describe, originals: Sequence[Original]) -> dict[str, DescribedGarment]:
-    """Photo name → its largest garment."""
+def describe_all(describe: Describe, photos: Mapping[str, Path]) -> dict[str, DescribedGarment]:
+    """Photo name → its largest garment; photos without one are left out."""
     described = {}
-    for original in track(originals, "describing the gallery"):
-        garment = largest_garment(describe(decode(original.garment.path.read_bytes(), ImageLimits())))
+    for name, path in track(list(photos.items()), "describing the gallery"):
+        garment = largest_garment(describe(decode(path.read_bytes(), ImageLimits())))
         if garment is not None:
-            described[original.garment.photo] = garment
+            described[name] = garment
     return described
 
 
-def compare_with(
-    number: int, query: DescribedGarment, gallery: dict[str, DescribedGarment], copy: Copy, *, registered: bool
-) -> list[_Row]:
-    """The best candidates; with `registered` False the original is taken out of the gallery first."""
-    scored = []
-    for name, item in gallery.items():
-        if name != copy.original or registered:
-            scored.append((*_best_orientation(query, item), name))
-    scored.sort(key=lambda entry: -entry[0])
-    kept = [entry for rank, entry in enumerate(scored) if rank < CANDIDATES or entry[2] == copy.original]
-    return [
-        _Row(
-            query=number,
-            group=query.detection.category.group.value,
-            copied=registered,
-            original=name == copy.original,
-            altered=[region in copy.altered for region in REGIONS],
-            cosines=region_cosines(as_seen, gallery[name].embeddings),
-            shifts=colour_shifts(as_seen, gallery[name].embeddings),
-            absent=[
-                absent_once(query.region(region.mirrored if as_seen is query.mirrored else region), item)
-                for region, item in zip(REGIONS, gallery[name].regions, strict=True)
-            ],
-        )
-        for _, as_seen, name in kept
-    ]
-
-
-def _best_orientation(query: DescribedGarment, item: DescribedGarment) -> tuple[float, RegionEmbeddings]:
-    weights = RegionWeights.equal()
-    scores = [
-        (weighted_score(region_cosines(as_seen, item.embeddings), weights), as_seen)
-        for as_seen in (query.embeddings, query.mirrored)
-    ]
-    return max(scores, key=lambda pair: pair[0])
-
-
-def _uncopied(original: Original) -> Copy:
-    return Copy(original.garment.photo, original.pixels(), (), (), flipped=False, recoloured=False)
+def _uncopied(name: str) -> Copy:
+    return Copy(name, np.zeros((1, 1, 3), np.uint8), (), (), flipped=False, recoloured=False)
 
 
 def _as_evidence(rows: Sequence[_Row]) -> Evidence:
+    def five(name: str) -> npt.NDArray[np.float32]:
+        return np.array([getattr(row, name) for row in rows], dtype=np.float32).reshape(-1, len(REGIONS))
+
     return Evidence(
         query=np.array([row.query for row in rows], dtype=np.int32),
         group=np.array([row.group for row in rows], dtype=np.str_),
         copied=np.array([row.copied for row in rows], dtype=np.bool_),
         original=np.array([row.original for row in rows], dtype=np.bool_),
-        altered=np.array([row.altered for row in rows], dtype=np.bool_).reshape(-1, len(REGIONS)),
-        cosines=np.array([row.cosines for row in rows], dtype=np.float32).reshape(-1, len(REGIONS)),
-        shifts=np.array([row.shifts for row in rows], dtype=np.float32).reshape(-1, len(REGIONS)),
-        absent=np.array([row.absent for row in rows], dtype=np.bool_).reshape(-1, len(REGIONS)),
+        altered=five("altered") > 0,
+        cosines=five("cosines"),
+        shifts=five("shifts"),
+        ours=five("ours"),
+        theirs=five("theirs"),
+        absent=five("absent") > 0,
     )

@@ -206,13 +206,18 @@ def calibrate(
 ) -> None:
     """Fit the thresholds of verdicts on judged comparisons, and write the policy with its report."""
     from models.evidence import load_evidence
-    from service.bootstrap import load_rules
+    from models.manifest import file_sha256
+    from models.weighting import read_weight_table
     from service.calibration import fit_policy
+    from service.policy import CohortFile, read_policy
 
     settings = _quiet_settings(None)
-    rules = load_rules(settings)
+    cohort_file = settings.weights_dir / "cohort.npy"
+    cohort = CohortFile(file=cohort_file.name, sha256=file_sha256(cohort_file)) if cohort_file.exists() else None
+    weights = read_weight_table(settings.weights_dir / "region_weights.json")
+    start = read_policy(settings.policy_file)
     with Console(stderr=True).status("fitting"):
-        policy = fit_policy(load_evidence(evidence), rules.weights, rules.policy, version)
+        policy = fit_policy(load_evidence(evidence), weights, start, version, cohort)
     (output or settings.policy_file).write_text(policy.model_dump_json(indent=1) + "\n")
     Console().print(policy.report, markup=False, highlight=False)
 

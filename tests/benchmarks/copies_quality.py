@@ -19,14 +19,13 @@ from models.preprocessing import ImageLimits, decode
 from models.runtime.describe import PhotoDescriber
 from models.taxonomy import RegionName
 from models.training.data.copies import Original, copy_maker, read_originals
-from models.training.data.readers import Fold, read_pairs
+from models.training.data.readers import Fold, read_same_designs
 from models.types import DescribedPhoto
 from service.check import Rules, judge_hits
 from service.schemas import MatchOut
 from tests.benchmarks.tables import Report, share
 
 SEED = 77
-SAME_DESIGN = ("same", "colourway", "same_back")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +60,7 @@ class Line:
                 least_weight=self.rules.policy.least_weight, filters=Filters(exclude_item_id=without),
             )  # fmt: skip
             hits = self.registry.search(query)
-            matches += judge_hits(garment, hits, weights, self.rules.policy, None)
+            matches += judge_hits(garment, hits, weights, self.rules, None)
         return sorted(matches, key=lambda match: -match.score)
 
 
@@ -117,7 +116,7 @@ def _ask(line: Line, item: str, data: bytes, altered: Sequence[RegionName]) -> _
 
 def _accused(line: Line, root: Path, originals: Sequence[Original]) -> list[bool]:
     """Whether each original is called a copy of another item; its own, and what is judged the same, do not count."""
-    same = {frozenset((pair.a, pair.b)) for pair in read_pairs(root) if pair.verdict in SAME_DESIGN}
+    same = read_same_designs(root)
     accused = []
     for original in track(originals, "originals without a copy"):
         photo = original.garment.photo

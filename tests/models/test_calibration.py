@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.calibration import PlattCurve, expected_calibration_error, fit_platt
+from models.calibration import PlattCurve, expected_calibration_error, fit_logistic, fit_platt
 from models.errors import InvalidValue
 
 
@@ -41,3 +41,29 @@ def test_the_score_at_a_probability_has_that_probability(probability: float) -> 
     """Thresholds can be read either way."""
     curve = PlattCurve(9.0, -4.0)
     assert curve.probability(curve.score_at(probability)) == pytest.approx(probability)
+
+
+def test_a_fitted_logistic_finds_the_slopes_that_made_the_data() -> None:
+    """Two features of very different scales; both outcomes weigh alike, so only the offset moves with their shares."""
+    rng = np.random.default_rng(1)
+    design = np.column_stack([rng.normal(0, 1, 20_000), rng.normal(100, 30, 20_000)])
+    happened = rng.random(20_000) < 1 / (1 + np.exp(-(1.5 * design[:, 0] - 0.05 * (design[:, 1] - 100))))
+    slopes, offset = fit_logistic(design, happened, signs=[1, -1])
+    assert slopes == pytest.approx([1.5, -0.05], rel=0.1)
+    assert offset == pytest.approx(5.0, abs=0.5)
+
+
+def test_a_slope_of_the_wrong_sign_is_none() -> None:
+    """What should never speak for copying does not, whatever the data say; the other features carry on."""
+    rng = np.random.default_rng(2)
+    design = rng.normal(0, 1, (5000, 2))
+    happened = rng.random(5000) < 1 / (1 + np.exp(-(2 * design[:, 0] + design[:, 1])))
+    slopes, _ = fit_logistic(design, happened, signs=[1, -1])
+    assert slopes[1] == 0
+    assert slopes[0] > 1
+
+
+def test_one_outcome_alone_fits_nothing() -> None:
+    """Nobody would know what to tell it from."""
+    with pytest.raises(InvalidValue):
+        fit_logistic(np.zeros((3, 1)), [True] * 3, signs=[1])

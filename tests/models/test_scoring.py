@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from models.errors import InvalidValue
 from models.scoring import (
+    Likeness,
+    colour_distance,
     colour_shifts,
     compared_weight,
     region_cosines,
     scaled_query,
-    unaltered_score,
     weighted_score,
 )
 from models.taxonomy import REGION_COUNT
@@ -78,21 +80,21 @@ def test_another_colourway_shifts_no_region() -> None:
     assert shifts[[0, 2, 3, 4]] == pytest.approx(np.zeros(4), abs=1e-3)
 
 
-@given(arrays(np.float32, 5, elements=st.floats(-1, 1, width=32)), st.integers(0, 2))
-def test_leaving_out_what_was_altered_never_lowers_the_score(cosines: np.ndarray, most_altered: int) -> None:
-    """The regions that agree best score at least what all of them do."""
-    weights = RegionWeights.equal()
-    assert unaltered_score(cosines, weights, most_altered) >= weighted_score(cosines, weights) - 1e-6
+def test_likeness_charges_for_colour_up_to_another_colourway() -> None:
+    """The same colour costs nothing, a colourway no more than the most, an unknown colour as much."""
+    likeness = Likeness(colour_cost=0.01, most_colour=20.0, group_bonus=0.03)
+    assert likeness.of(0.5, 0.0, same_group=False) == pytest.approx(0.5)
+    assert likeness.of(0.5, 10.0, same_group=True) == pytest.approx(0.43)
+    assert likeness.of(0.5, 90.0, same_group=False) == likeness.of(0.5, float("nan"), same_group=False)
+    with pytest.raises(InvalidValue):
+        Likeness(-0.1, 20.0, 0.0)
 
 
-def test_up_to_two_altered_regions_leave_the_others_as_they_were() -> None:
-    """A copy with two regions altered counts by its other three; a third altered region tells."""
-    weights = RegionWeights.equal()
-    assert unaltered_score(np.float32([0.9, 0.9, 0.9, 0.1, -0.2]), weights, 2) == pytest.approx(0.9)
-    assert unaltered_score(np.float32([0.9, 0.9, 0.3, 0.1, -0.2]), weights, 2) == pytest.approx(0.7)
-
-
-def test_three_regions_are_kept_however_few_were_compared() -> None:
-    """A sleeveless dress is judged by all it has."""
-    cosines = np.float32([0.9, 0.6, 0.3, np.nan, np.nan])
-    assert unaltered_score(cosines, RegionWeights.equal(), 2) == pytest.approx(0.6)
+def test_the_colour_distance_is_that_of_the_compared_regions() -> None:
+    """A region missing on one side has none."""
+    before = np.zeros((5, 3))
+    after = np.array([[30, 0, 0], [30, 0, 0], [30, 0, 0], [90, 0, 0], [90, 0, 0]], float)
+    here, there = embeddings(1, [True] * 5, before), embeddings(1, [True, True, True, False, False], after)
+    assert colour_distance(here, there) == pytest.approx(30, abs=1e-3)
+    nothing = embeddings(1, [False, False, False, True, True], before)
+    assert np.isnan(colour_distance(nothing, there))

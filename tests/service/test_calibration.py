@@ -1,5 +1,6 @@
 """Evidence to policy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ def made_evidence(copies: int = 90, strangers: int = 90, overlap: float = 0.0) -
         altered=altered,
         cosines=np.clip(centre + rng.normal(0, 0.05, (rows, 5)), -1, 1).astype(np.float32),
         shifts=np.where(altered, 30, 5).astype(np.float32),
+        ours=np.zeros((rows, 5), np.float32),
+        theirs=rng.uniform(0, 0.5, (rows, 5)).astype(np.float32),
         absent=np.zeros((rows, 5), bool),
     )
 
@@ -43,17 +46,38 @@ def fitted(evidence: Evidence) -> Policy:
 
 
 def test_the_fitted_thresholds_part_altered_from_unaltered_regions() -> None:
-    """Somewhere between 0.2 and 0.9, both sleeves alike."""
-    limits = fitted(made_evidence()).of(WeightGroup.T_SHIRT).least_cosine
-    assert all(0.3 < limit < 0.85 for limit in limits.values())
+    """What copies keep agrees, what they alter does not; both sleeves share a limit."""
+    rules = fitted(made_evidence()).of(WeightGroup.T_SHIRT)
+    assert all(rules.agrees(name, 0.85, 5.0) and not rules.agrees(name, 0.25, 30.0) for name in RegionName)
+    limits = rules.least_cosine
     assert limits[RegionName.LEFT_SLEEVE] == limits[RegionName.RIGHT_SLEEVE]
 
 
 def test_a_copy_is_more_probable_than_a_stranger() -> None:
     """The curve rises from strangers' scores to copies' scores."""
     curve = fitted(made_evidence()).of(WeightGroup.DRESS).calibration
-    assert curve.probability(0.8) > 0.9
-    assert curve.probability(0.4) < 0.1
+    policy = fitted(made_evidence())
+    copied, stranger = (policy.evidence(np.full(5, cosine), np.zeros(5), np.full(5, 0.2)) for cosine in (0.9, 0.4))
+    assert curve.probability(copied) > 0.9
+    assert curve.probability(stranger) < 0.1
+
+
+def test_strangers_with_plain_regions_teach_that_plain_regions_prove_little() -> None:
+    """Where look-alikes agree because they are plain, the same cosine counts for less beside a plain garment."""
+    made = made_evidence(overlap=0.4)
+    plain = replace(made, theirs=np.where(made.original[:, None], 0.1, np.full((1, 5), 0.7)).astype(np.float32))
+    policy = fitted(plain)
+    beside = [policy.evidence(np.full(5, 0.85), np.zeros(5), np.full(5, theirs)) for theirs in (0.1, 0.7)]
+    assert beside[0] > beside[1] + 1
+
+
+def test_colour_counts_where_it_parts_altered_from_unaltered() -> None:
+    """Cosines that say nothing and colours that say all make colour costly."""
+    made = made_evidence()
+    blind = replace(made, cosines=np.where(made.original[:, None], np.float32(0.9), made.cosines))
+    rules = fitted(blind).of(WeightGroup.DRESS)
+    assert rules.agrees(RegionName.CHEST, 0.9, 5.0)
+    assert not rules.agrees(RegionName.CHEST, 0.9, 40.0)
 
 
 def test_strangers_that_look_alike_make_the_policy_stricter() -> None:

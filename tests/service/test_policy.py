@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from models.taxonomy import WeightGroup
+from models.taxonomy import RegionName, WeightGroup
 from service.errors import PolicyError
 from service.policy import Isotonic, Platt, read_policy
 from service.settings import read_settings
@@ -43,7 +43,12 @@ def _broken(change: Any) -> str:
         _broken(lambda policy: policy.update(unknown=1)),
         _broken(lambda policy: policy["groups"].pop("dress")),
         _broken(lambda policy: policy["groups"]["dress"]["least_cosine"].pop("chest")),
-        _broken(lambda policy: policy["groups"]["dress"].update(copy_probability=0.05)),
+        _broken(lambda policy: policy["groups"]["dress"].update(copy_probability=0.01)),
+        _broken(lambda policy: policy["groups"]["dress"].update(colour_cost=-1)),
+        _broken(lambda policy: policy["likelihoods"].pop("waist")),
+        _broken(lambda policy: policy["likelihoods"]["waist"].update(their_background=1)),
+        _broken(lambda policy: policy["likelihoods"]["waist"].update(slopes=[1, 1])),
+        _broken(lambda policy: policy.update(cohort={"file": "cohort.npy", "sha256": "short"})),
         _broken(lambda policy: policy["groups"]["dress"]["calibration"].update(slope=-1)),
         _broken(lambda policy: policy["groups"]["dress"]["calibration"].update(kind="guess")),
     ],
@@ -60,6 +65,14 @@ def test_a_missing_policy_is_refused(tmp_path: Path) -> None:
     """No thresholds in code stand in for it."""
     with pytest.raises(PolicyError):
         read_policy(tmp_path / "none.json")
+
+
+def test_a_region_agrees_by_its_cosine_less_what_its_colour_costs() -> None:
+    """A cosine just above the threshold does not outweigh a change of colour."""
+    rules = make_policy().of(WeightGroup.DRESS)
+    assert rules.agrees(RegionName.CHEST, 0.61, 0.0)
+    assert not rules.agrees(RegionName.CHEST, 0.61, 2.0)
+    assert rules.agrees(RegionName.CHEST, 0.95, 30.0)
 
 
 def test_platt_rises_through_one_half() -> None:

@@ -43,9 +43,11 @@ def found(
     mirrored: bool = False,
     weights: RegionWeights = EQUAL,
     policy: dict[str, Any] | None = None,
+    plainness: float = 0.0,
     **dates: datetime,
 ) -> Match:
-    """The match of two garments with these cosines; another photo unless a garment says otherwise."""
+    """The match of two garments with these cosines; another photo unless a garment says otherwise. `plainness` is the
+    background of their regions."""
     values = np.array(cosines, np.float32)
     colours = np.array([0.0] * 5 if shifts is None else shifts, np.float32)
     resemblance = Resemblance(
@@ -55,6 +57,8 @@ def found(
         mirrored,
         values,
         np.where(np.isnan(values), NAN, colours),
+        np.zeros(5, np.float32),
+        np.full(5, plainness, np.float32),
     )
     return judge(resemblance, weights, make_policy(**(policy or {})), **dates)
 
@@ -176,6 +180,15 @@ def test_a_copy_needs_the_probability_of_the_policy() -> None:
     assert found([AGREES] * 5).verdict is Verdict.DESIGN_COPY
     assert found([AGREES] * 5, policy=asking(copy=1.0, similar=0.1)).verdict is Verdict.SIMILAR
     assert found([AGREES] * 5, policy=asking(copy=1.0, similar=1.0)).verdict is Verdict.CLEAR
+
+
+def test_plain_regions_prove_less() -> None:
+    """The same cosines are less probable where the catalogue's regions agree with garments in general."""
+    shrug = {"offset": -5.0, "slopes": [10.0, 0, 0, 0, 0], "our_background": 0.0, "their_background": -6.0}
+    policy = {"likelihoods": dict.fromkeys(RegionName, shrug)}
+    probabilities = [found([AGREES] * 5, policy=policy, plainness=p).probability for p in (0.0, 0.4, 0.8)]
+    assert probabilities[0] > probabilities[1] > probabilities[2]
+    assert found([AGREES] * 5, policy=policy, plainness=0.8).verdict is Verdict.CLEAR
 
 
 def asking(copy: float, similar: float) -> dict[str, Any]:

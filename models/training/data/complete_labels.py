@@ -14,7 +14,7 @@ from rich.progress import track
 
 from models.preprocessing import ImageLimits, crop_garment, decode
 from models.regions import garment_outline
-from models.runtime.landmarker import LandmarkEstimator
+from models.runtime.describe import Landmarker
 from models.training.data.garment_picture import fill_polygon
 from models.training.data.landmark_labels import LandmarkLabel, read_landmark_labels
 from models.training.data.outlines import read_mask
@@ -24,7 +24,7 @@ from models.types import Detection, Landmarks
 FOLDS = (Fold.TRAIN, Fold.CALIBRATION, Fold.VALIDATION)
 
 
-def complete_labels(estimator: LandmarkEstimator, root: Path, labels: Path | None, out: Path) -> int:
+def complete_labels(estimator: Landmarker, root: Path, labels: Path | None, out: Path) -> int:
     """Write `out` (the same lines as `labels` has) for every garment with a category, a shape and a mask; how many.
 
     Without `labels` all points are the network's, as a benchmark on photos that nobody labelled wants them.
@@ -33,7 +33,7 @@ def complete_labels(estimator: LandmarkEstimator, root: Path, labels: Path | Non
     hands = {label.photo: label for label in known if label.source == "hand"}
     lines = []
     for garment in track([g for g in read_garments(root) if _usable(g)], "completing landmarks"):
-        label = _complete(estimator, garment, hands.get(garment.photo))
+        label = complete_label(estimator, garment, hands.get(garment.photo))
         lines.append(label.as_json())
     out.write_text("\n".join(lines) + "\n")
     return len(lines)
@@ -51,7 +51,8 @@ def _usable(garment: GarmentPhoto) -> bool:
     )
 
 
-def _complete(estimator: LandmarkEstimator, garment: GarmentPhoto, hand: LandmarkLabel | None) -> LandmarkLabel:
+def complete_label(estimator: Landmarker, garment: GarmentPhoto, hand: LandmarkLabel | None) -> LandmarkLabel:
+    """The line of a garment with box, mask and category; points are the network's where no hand placed them."""
     assert garment.box is not None and garment.category is not None and garment.mask_path is not None
     category = garment.category if hand is None else hand.category
     image = decode(garment.path.read_bytes(), ImageLimits())

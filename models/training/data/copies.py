@@ -98,6 +98,16 @@ def read_originals(root: Path, labels: Path, fold: Fold) -> list[Original]:
     ]
 
 
+def read_unread(root: Path, labels: Path) -> list[Original]:
+    """The garments that `label_unread` wrote, where their outline fits the mask."""
+    by_photo = {garment.photo: garment for garment in read_garments(root)}
+    return [
+        Original(by_photo[label.photo], _landmarks(label))
+        for label in read_landmark_labels(labels)
+        if label.quality >= LEAST_QUALITY
+    ]
+
+
 def copy_maker(root: Path, labels: Path) -> CopyMaker:
     """Donors and grounds from training photos, the same for every fold that is measured."""
     originals = read_originals(root, labels, Fold.TRAIN)

@@ -24,6 +24,8 @@ STREET_SALT = "selvedge coparsing"
 STREET_VALIDATION_SHARE = 0.15
 STORES = ("luma", "madison", "polymer", "prestashop", "saleor")
 LUMA_TROUSERS = ("mp", "wp")
+SAME_DESIGN = ("same", "colourway", "same_back")
+"""Verdicts of judged pairs that show one design."""
 
 
 class Fold(StrEnum):
@@ -140,6 +142,18 @@ def read_garments(root: Path) -> list[GarmentPhoto]:
 
 def read_pairs(root: Path) -> list[JudgedPair]:
     return [JudgedPair(row["a"], row["b"], row["verdict"]) for row in _rows(root / "garments" / "pairs.csv")]
+
+
+def read_same_designs(root: Path) -> frozenset[frozenset[str]]:
+    """Pairs of photos that show one design: neither is a stranger to the other.
+
+    Those of `pairs.csv`, and those judged by eye on sheets of the most alike garments (`same_designs.csv` beside this
+    file: the same garment from behind, or another colourway of it).
+    """
+    ours = [
+        JudgedPair(row["a"], row["b"], row["verdict"]) for row in _rows(Path(__file__).with_name("same_designs.csv"))
+    ]
+    return frozenset(frozenset((pair.a, pair.b)) for pair in (*read_pairs(root), *ours) if pair.verdict in SAME_DESIGN)
 
 
 def read_stores(root: Path, stores: tuple[str, ...] = STORES) -> list[StorePhoto]:

@@ -39,7 +39,7 @@ class RenderPlan:
 
     garments_a_batch: int = 12
     steps_an_epoch: int = 60
-    point_jitter: float = 0.012
+    point_jitter: float = 0.018
     box_jitter: float = 0.04
     hardness: tuple[float, float] = (0.2, 1.0)
     colourway: float = 0.15
@@ -194,7 +194,6 @@ class TripletBatches(Dataset[Views]):
     def __getitem__(self, step: int) -> Views:
         if step >= len(self):
             raise IndexError(step)
-        cv2.setNumThreads(1)
         rng = np.random.default_rng((self._seed, self._epoch, step))
         chosen = self._choose(rng)
         views: list[View] = []
@@ -222,6 +221,7 @@ class TripletBatches(Dataset[Views]):
 
 def epoch_batches(dataset: TripletBatches, workers: int) -> Iterator[Views]:
     """The epoch's batches in order, rendered ahead by worker processes where there are any."""
+    cv2.setNumThreads(1)  # before the fork: a worker would wait for ever on the parent's pool of OpenCV threads
     loader = DataLoader(
         dataset, batch_size=None, num_workers=workers, prefetch_factor=3 if workers else None, shuffle=False
     )

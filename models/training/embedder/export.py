@@ -30,11 +30,18 @@ DATA = "clothing-dataset, training fold: photos re-photographed and partly alter
 
 
 def export_embedder(
-    checkpoint: Path, out: Path, recipe: EmbedderRecipe, shelf: GarmentShelf, *, distractors: int | None = None
+    checkpoint: Path,
+    out: Path,
+    recipe: EmbedderRecipe,
+    shelf: GarmentShelf,
+    *,
+    distractors: int | None = None,
+    warm: str = "",
 ) -> Manifest:
     """Write `embedder.onnx` and `embedder.json` to `out`; quality is measured on the calibration fold with the file.
 
-    `distractors` limits how many training garments fill the gallery; all of them where it is None.
+    `distractors` limits how many training garments fill the gallery; all of them where it is None. `warm` tells of the
+    run that the weights started from, if not ImageNet's.
     """
     network = build_network(recipe.design, pretrained=False)
     progress = load_checkpoint(checkpoint, network)
@@ -43,7 +50,8 @@ def export_embedder(
     write_graph(network, path)
     studio = Studio(shelf, recipe.plan, recipe.schedule.seed)
     trial = prepare_trial(shelf, studio, distractors=distractors)
-    manifest = _describe(path, recipe, progress, measure(trial, describe_with_session(OnnxSession(path, threads=1))))
+    quality = measure(trial, describe_with_session(OnnxSession(path, threads=1)))
+    manifest = _describe(path, recipe, progress, quality, warm or f"{recipe.design.trunk}, ImageNet weights")
     write_manifest(manifest, path.with_suffix(".json"))
     return manifest
 
@@ -89,7 +97,9 @@ def describe_with_session(session: ModelSession, batch_size: int = 16) -> Descri
     return describe
 
 
-def _describe(path: Path, recipe: EmbedderRecipe, progress: Progress, quality: Mapping[str, float]) -> Manifest:
+def _describe(
+    path: Path, recipe: EmbedderRecipe, progress: Progress, quality: Mapping[str, float], started_from: str
+) -> Manifest:
     design = recipe.design
     return Manifest(
         name="embedder",
@@ -110,7 +120,7 @@ def _describe(path: Path, recipe: EmbedderRecipe, progress: Progress, quality: M
             data=DATA,
             seed=recipe.schedule.seed,
             wall_time_s=progress.wall_time_s,
-            started_from=f"{design.trunk}, ImageNet weights",
+            started_from=started_from,
         ),
         quality={f"calibration_{name}": round(value, 4) for name, value in quality.items()},
         untrained=["bottoms: no region edits are learnt"],

@@ -3,8 +3,9 @@
 PS-Net sums max(D(I, I⁺) − D(I, I⁻) + m, 0) over regions. Here the negatives of a pair are weighted by how hard they
 are (a soft maximum of the hinges), so that every anchor learns from its hardest strangers without being led by noise.
 A copy's altered region is no positive of the original's; its other regions are. Two more terms: cosines on an
-absolute scale, since one threshold a region serves all garments (altered below, agreeing above); and the score over
-all regions, by which a copy with altered regions must still find its garment. The first must not overdo it: an altered
+absolute scale, since one threshold a region serves all garments (altered below, agreeing above); the score over all
+regions, by which a copy with altered regions must still find its garment; and the score of the three regions that agree
+best, on which verdicts rest: no stranger should have three regions that agree. The first must not overdo it: an altered
 region far below what strangers reach would drag the copy's score under theirs.
 Shape suffixes: N views, K remembered views, R = 5 regions, D dimensions.
 """
@@ -20,6 +21,8 @@ from torch.nn import functional
 from models.taxonomy import REGION_COUNT
 
 Losses = dict[str, Tensor]
+LEAST_KEPT = 3
+"""Regions that a copycat leaves alone: two of five may be altered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class Margins:
     garment_margin: float = 0.03
     garment_temperature: float = 0.03
     garment_share: float = 3.0
+    spared_margin: float = 0.05
+    spared_temperature: float = 0.04
+    spared_share: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,10 +112,13 @@ class RegionTriplets:
         compared_NM = both_RNM.sum(dim=0).clamp(min=1)
         score_NM = (cosines_RNM * both_RNM).sum(dim=0) / compared_NM
         garment = soft_triplets(score_NM, same_NN, stranger_NM, limits.garment_margin, limits.garment_temperature)
+        spared_NM = spared_scores(cosines_RNM, both_RNM)
+        spared = soft_triplets(spared_NM, same_NN, stranger_NM, limits.spared_margin, limits.spared_temperature)
         return {
             "triplet": triplet,
             "absolute": limits.absolute_share * absolute,
             "garment": limits.garment_share * garment,
+            "spared": limits.spared_share * spared,
         }
 
     def _with_memory(self, rows_NRD: Tensor, views: Views) -> tuple[Tensor, Tensor, Tensor]:
@@ -119,6 +128,16 @@ class RegionTriplets:
             visible = torch.cat([visible, self._memory.visible])
             designs = torch.cat([designs, self._memory.designs])
         return rows, visible, views.designs[:, None] != designs
+
+
+def spared_scores(cosines_RNM: Tensor, both_RNM: Tensor) -> Tensor:
+    """float (N, M): mean cosine of the regions that agree best, `LEAST_KEPT` of them or as many as are compared.
+
+    0 where nothing is compared.
+    """
+    best_XNM = cosines_RNM.masked_fill(~both_RNM, float("-inf")).topk(LEAST_KEPT, dim=0).values
+    kept_XNM = best_XNM > float("-inf")
+    return best_XNM.masked_fill(~kept_XNM, 0.0).sum(dim=0) / kept_XNM.sum(dim=0).clamp(min=1)
 
 
 def soft_triplets(

@@ -22,7 +22,7 @@ from models.regions import garment_outline
 from models.taxonomy import Category, slots_of
 from models.training.data.garment_picture import GarmentPicture, Mask, Pixels, fill_polygon
 from models.training.data.outlines import read_mask
-from models.training.data.readers import Fold, GarmentPhoto, JudgedPair
+from models.training.data.readers import SAME_DESIGN, Fold, GarmentPhoto, JudgedPair
 from models.types import Landmarks
 
 SHELF_SIDE = 256
@@ -30,7 +30,6 @@ SHELF_MARGIN = 0.1
 """Added on each side beyond the margin of serving's own crop, as a share of the box."""
 LEAST_OVERLAP = 0.6
 """Least intersection over union of mask and landmark outline: below it one of the two is wrong."""
-SAME_DESIGN = ("same", "colourway", "same_back")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

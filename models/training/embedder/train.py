@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.training.checkpoint import Progress
+from models.training.checkpoint import Progress, load_exported
 from models.training.data.readers import JudgedPair
 from models.training.embedder.dataset import RenderPlan, Studio, TripletBatches, epoch_batches
 from models.training.embedder.evaluate import describe_with, measure, prepare_trial
@@ -24,11 +24,19 @@ class EmbedderRecipe:
     design: EmbedderDesign = field(default_factory=EmbedderDesign)
     plan: RenderPlan = field(default_factory=RenderPlan)
     margins: Margins = field(default_factory=Margins)
-    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=12, learning_rate=4e-4, trunk_share=0.25))
-    memory: int = 768
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(epochs=10, learning_rate=3e-4, trunk_share=0.4, seed=2027)
+    )
+    memory: int = 1536
     workers: int = 1
-    measure_every: int = 3
+    measure_every: int = 6
     distractors: int = 350
+
+
+FURTHER_PASS = EmbedderRecipe(
+    schedule=Schedule(epochs=6, learning_rate=3e-4, trunk_share=0.4, seed=2027), measure_every=6
+)
+"""For a network that has learnt already."""
 
 
 def build_network(design: EmbedderDesign, *, pretrained: bool = True) -> PsNet:
@@ -39,12 +47,22 @@ def build_network(design: EmbedderDesign, *, pretrained: bool = True) -> PsNet:
 
 
 def train_embedder(
-    shelf: GarmentShelf, pairs: Sequence[JudgedPair], folder: Path, recipe: EmbedderRecipe
+    shelf: GarmentShelf,
+    pairs: Sequence[JudgedPair],
+    folder: Path,
+    recipe: EmbedderRecipe,
+    *,
+    warm: Path | None = None,
 ) -> tuple[PsNet, Progress]:
-    """Train from ImageNet weights, or go on where `folder` holds a checkpoint; measures on the calibration fold."""
+    """Train from ImageNet weights, or go on where `folder` holds a checkpoint; measures on the calibration fold.
+
+    `warm` is an exported embedder of the same design whose weights are taken instead of ImageNet's.
+    """
     seed = recipe.schedule.seed
     seed_everything(seed)
-    network = build_network(recipe.design)
+    network = build_network(recipe.design, pretrained=warm is None)
+    if warm is not None:
+        load_exported(warm, network)
     studio = Studio(shelf, recipe.plan, seed)
     trial = prepare_trial(shelf, studio, copies=1, distractors=recipe.distractors)
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.errors import ModelFileError
 from models.geometry import Box
 from models.manifest import read_manifest
 from models.preprocessing import crop_garment, normalise
 from models.regions import locate_regions
 from models.runtime.embedder import RegionEmbedder, both_orientations
 from models.runtime.session import OnnxSession
-from models.training.checkpoint import load_checkpoint
+from models.training.checkpoint import load_checkpoint, load_exported
 from models.training.embedder.export import export_embedder
 from models.training.embedder.network import EmbedderDesign
 from models.training.embedder.shelf import GarmentShelf
@@ -69,3 +70,16 @@ def test_the_served_file_gives_what_the_network_gives(shelf: GarmentShelf, check
             with torch.inference_mode():
                 rows = network(crops, torch.from_numpy(one.maps[None]), torch.from_numpy(one.boxes[None]))[0]
             assert served.vectors == pytest.approx(rows.numpy(), abs=5e-3)
+
+
+def test_a_run_may_start_from_an_exported_file(shelf: GarmentShelf, checkpoint: Path, tmp_path: Path) -> None:
+    """Its weights come back to within half precision; a file of another design is refused."""
+    export_embedder(checkpoint, tmp_path / "out", RECIPE, shelf)
+    trained, warmed = (build_network(RECIPE.design, pretrained=False) for _ in range(2))
+    load_checkpoint(checkpoint, trained)
+    load_exported(tmp_path / "out" / "embedder.onnx", warmed)
+    for name, tensor in trained.state_dict().items():
+        torch.testing.assert_close(warmed.state_dict()[name], tensor, atol=1e-4, rtol=1e-3)
+    other = build_network(replace(RECIPE.design, width=24), pretrained=False)
+    with pytest.raises(ModelFileError, match=r"embedder\.onnx holds no"):
+        load_exported(tmp_path / "out" / "embedder.onnx", other)

@@ -10,6 +10,7 @@ from models.training.embedder.objective import (
     RegionTriplets,
     Views,
     soft_triplets,
+    spared_scores,
 )
 
 LIMITS = Margins()
@@ -65,7 +66,7 @@ def test_gradients_push_an_altered_region_away_and_pull_an_agreeing_one() -> Non
     copy = unit(anchor + 0.3 * torch.randn(1, 5, 8))
     rows = torch.cat([anchor, copy, unit(torch.randn(2, 5, 8))]).requires_grad_()
     batch = views([0, 0, 1, 1], altered=[(1, 2)])
-    losses = RegionTriplets(Margins(garment_share=0.0)).losses(rows, batch)
+    losses = RegionTriplets(Margins(garment_share=0.0, spared_share=0.0)).losses(rows, batch)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
     assert rows.grad is not None
     stepped = unit(rows.detach() - 0.1 * rows.grad)
@@ -114,3 +115,24 @@ def test_the_soft_maximum_is_led_by_the_hardest_negative() -> None:
     cost = float(soft_triplets(cosines, positive, negative, margin=0.1, temperature=0.02))
     assert cost == pytest.approx(0.8 - 0.5 + 0.1, abs=0.01)
     assert float(soft_triplets(cosines, positive, negative & False, 0.1, 0.02)) < 1e-6
+
+
+def test_the_spared_score_is_the_mean_of_the_three_best_compared_regions() -> None:
+    """Two compared regions are averaged, none gives 0."""
+    cosines = torch.tensor([0.9, 0.1, 0.8, 0.7, 0.2])[:, None, None]
+    everything = torch.ones(5, 1, 1, dtype=torch.bool)
+    assert float(spared_scores(cosines, everything)) == pytest.approx(0.8)
+    two = torch.tensor([True, True, False, False, False])[:, None, None]
+    assert float(spared_scores(cosines, two)) == pytest.approx(0.5)
+    assert float(spared_scores(cosines, ~everything)) == 0
+
+
+def test_a_stranger_with_three_agreeing_regions_costs_more_than_one_with_two() -> None:
+    """Verdicts rest on the regions that agree best, so that is what a stranger must not have."""
+    garments = [0, 0, 1, 1]
+    limits = Margins(garment_share=0.0, absolute_share=0.0)
+    apart = distinct(garments)
+    two, three = apart.clone(), apart.clone()
+    two[2:, :2], three[2:, :3] = apart[:1, :2], apart[:1, :3]
+    costs = [float(RegionTriplets(limits).losses(rows, views(garments))["spared"]) for rows in (two, three)]
+    assert costs[0] < 0.01 < costs[1]

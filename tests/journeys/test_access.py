@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +16,7 @@ from service.access.keys import Scope, mint
 from service.access.keys_store import open_key_store
 from service.access.permits import ANYBODY, PERMITS, Permits
 from service.app import create_app
+from service.cli.commands import run
 from service.cli.serving import refuse_strangers_without_keys
 from service.errors import SettingsError
 from service.routes.page import page_router
@@ -271,30 +270,28 @@ def test_a_service_without_keys_does_not_listen_to_others(tmp_path: Path, host: 
     refuse_strangers_without_keys(settings)
 
 
-def selvedge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "service", "keys", *arguments, "--data-dir", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_keys_are_managed_on_the_command_line(tmp_path: Path) -> None:
+def test_keys_are_managed_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Made, listed, rotated, revoked; the key itself is alone on standard output."""
-    made = selvedge(tmp_path, "create", "shop", "--scope", "check", "--scope", "index", "--tenant", "acme")
-    assert made.returncode == 0, made.stderr
-    token = made.stdout.strip()
+
+    def selvedge(*arguments: str) -> tuple[object, str, str]:
+        """(exit code, standard output, standard error)."""
+        with pytest.raises(SystemExit) as ended:
+            run(["keys", *arguments, "--data-dir", str(tmp_path)])
+        return (ended.value.code, *capsys.readouterr())
+
+    code, made, told = selvedge("create", "shop", "--scope", "check", "--scope", "index", "--tenant", "acme")
+    token = made.strip()
     key_id = token.split("_")[1]
-    assert token.startswith("slv_")
-    assert token not in made.stderr
-    listed = selvedge(tmp_path, "list").stdout
+    assert (code, token.startswith("slv_"), token in told) == (0, True, False)
+    _, listed, _ = selvedge("list")
     assert key_id in listed and token not in listed
     saved = tmp_path / "new.key"
-    rotated = selvedge(tmp_path, "rotate", key_id, "--overlap", "30m", "--save-to", str(saved))
-    assert (rotated.returncode, rotated.stdout) == (0, "")
+    code, rotated, _ = selvedge("rotate", key_id, "--overlap", "30m", "--save-to", str(saved))
+    assert (code, rotated) == (0, "")
     assert saved.stat().st_mode & 0o777 == 0o600
     assert saved.read_text().strip() != token
-    assert selvedge(tmp_path, "revoke", key_id).returncode == 0
-    assert "revoked" in selvedge(tmp_path, "list").stdout
-    assert selvedge(tmp_path, "create", "first", "--scope", "admin", "--if-none").stdout == ""
+    assert selvedge("revoke", key_id)[0] == 0
+    assert "revoked" in selvedge("list")[1]
+    assert selvedge("create", "first", "--scope", "admin", "--if-none")[:2] == (0, "")
     for wrong in (["revoke", "nokey"], ["create", "x", "--scope", "everything"], ["rotate", key_id]):
-        refused = selvedge(tmp_path, *wrong)
-        assert refused.returncode == 2
-        assert "Traceback" not in refused.stderr
+        assert selvedge(*wrong)[0] == 2, wrong

@@ -94,12 +94,11 @@ def test_a_crash_costs_one_photo() -> None:
     pool = DecoderPool(1, LIMITS)
     pool.decode(photo(1))
     (first,) = pool.pids
-    data = large_png()
-    killer = threading.Timer(0.05, os.kill, (first, signal.SIGSEGV))
-    killer.start()
+    # Stopped first, so that it is in the middle of a photo when it dies, however busy the machine is.
+    os.kill(first, signal.SIGSTOP)
+    threading.Timer(0.3, os.kill, (first, signal.SIGKILL)).start()
     with pytest.raises(UndecodableImage, match="ends the decoder"):
-        for _ in range(20):
-            pool.decode(data)
+        pool.decode(photo(1))
     assert pool.decode(photo(1)).width == photos.WIDTH
     assert pool.pids != (first,)
     pool.close()
@@ -112,6 +111,18 @@ def test_a_process_that_died_while_idle_costs_nothing() -> None:
     os.kill(pool.pids[0], signal.SIGKILL)
     time.sleep(0.2)
     assert pool.decode(photo(1)).width == photos.WIDTH
+    pool.close()
+
+
+def test_a_decoder_that_hangs_is_given_up() -> None:
+    """By the clock, whatever it does meanwhile."""
+    pool = DecoderPool(1, DecodeLimits(ImageLimits(), 1_000, 1.0, 2_000_000_000))
+    pool.decode(photo(1))
+    (first,) = pool.pids
+    os.kill(first, signal.SIGSTOP)
+    with pytest.raises(UndecodableImage, match="too long"):
+        pool.decode(photo(1))
+    assert not Path(f"/proc/{first}").exists()
     pool.close()
 
 

@@ -64,21 +64,24 @@ class GroupCommit:
         if not leads:
             waiting.woken.wait()
         if not waiting.done:
-            self._lead()
+            self._lead(waiting)
         if waiting.error is not None:
             raise waiting.error
         return waiting.answer
 
-    def _lead(self) -> None:
-        """Commit the oldest, the leader among them, and make the next one lead."""
-        self._gather()
-        with self._changing:
-            group = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_TOGETHER))]
+    def _lead(self, leader: _Waiting) -> None:
+        """Commit the oldest, the leader among them, and make the next one lead, even where this one is interrupted."""
+        group: list[_Waiting] = []
         try:
+            self._gather()
+            with self._changing:
+                group = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_TOGETHER))]
             self._commit(group)
         finally:
             self._last_size = len(group)
             with self._changing:
+                if leader in self._queue:
+                    self._queue.remove(leader)
                 self._led = bool(self._queue)
                 successor = self._queue[0] if self._queue else None
             for waiting in group:

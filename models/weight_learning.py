@@ -26,6 +26,8 @@ LEAST_TRIPLETS = 400
 """Fewer than this in a group, and the group takes the weights of all groups together."""
 LIKE = 0.15
 """A region differs where its cosine falls this far below the mean of the others."""
+COORDINATES = ((0,), (1,), (2,), (3, 4))
+"""Rows that move together: a mirrored query's left sleeve is compared with a right one, so both weigh alike."""
 SPARED = 0.5
 """α of a triplet whose copy differs in just one region: it is a copy by definition, so it need not move the weights."""
 Floats = npt.NDArray[np.float64]
@@ -76,10 +78,11 @@ def ascend(triplets: Triplets, seed: int = 2026) -> RegionWeights:
     best = triplets.loss(weights)
     for epoch in range(STEPS[-1][0]):
         step = next(step for until, step in STEPS if epoch < until)
-        for row in rng.permutation(REGION_COUNT):
+        for at in rng.permutation(len(COORDINATES)):
             for direction in rng.permutation((-step, step)):
                 tried = weights.copy()
-                tried[row] = max(0.0, tried[row] + direction)
+                rows = list(COORDINATES[at])
+                tried[rows] = np.maximum(tried[rows] + direction, 0.0)
                 if tried.sum() <= 0:
                     continue
                 tried /= tried.sum()

@@ -36,12 +36,19 @@ def evidence_of(triplets: Triplets, group: WeightGroup) -> Evidence:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("row", range(5))
+@pytest.mark.parametrize("row", range(3))
 def test_the_region_that_tells_gets_most_of_the_weight(row: int) -> None:
     """The others agree with look-alikes as often as with copies."""
     learnt = ascend(telling(row))
     assert learnt.values.argmax() == row
     assert learnt.values[row] > 0.5
+
+
+def test_both_sleeves_weigh_alike() -> None:
+    """Whichever of them tells: matches may be mirrored."""
+    learnt = ascend(telling(RegionName.LEFT_SLEEVE.row)).values
+    assert learnt[3] == pytest.approx(learnt[4])
+    assert learnt[3] == learnt.max()
 
 
 def test_learnt_weights_are_never_worse_than_equal_ones() -> None:
@@ -79,8 +86,8 @@ def test_triplets_pair_each_original_with_the_look_alikes_beside_it() -> None:
 
 def test_each_group_learns_its_own_where_it_can_and_bottoms_keep_theirs(tmp_path: Path) -> None:
     """A table that reads back as it was written."""
-    learnt = learn_weights(evidence_of(telling(3, LEAST_TRIPLETS), WeightGroup.DRESS), HAND, "learned-test")
-    assert learnt.of(WeightGroup.DRESS).values.argmax() == RegionName.LEFT_SLEEVE.row
+    learnt = learn_weights(evidence_of(telling(1, LEAST_TRIPLETS), WeightGroup.DRESS), HAND, "learned-test")
+    assert learnt.of(WeightGroup.DRESS).values.argmax() == RegionName.CHEST.row
     assert learnt.of(WeightGroup.T_SHIRT).values == pytest.approx(learnt.of(WeightGroup.DRESS).values)
     assert learnt.of(WeightGroup.BOTTOM).values == pytest.approx(HAND.of(WeightGroup.BOTTOM).values)
     write_weight_table(learnt, "a test", tmp_path / "weights.json")

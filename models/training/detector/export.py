@@ -84,7 +84,11 @@ def export_detector(
 
 def _describe(path: Path, side: int, record: TrainingRecord, untrained: list[str]) -> Manifest:
     settings = DetectorSettings(
-        side=side, least_confidence=SEARCHED_FROM, most_overlap=MOST_OVERLAP, most_garments=MOST_GARMENTS
+        side=side,
+        least_confidence=SEARCHED_FROM,
+        most_overlap=MOST_OVERLAP,
+        most_garments=MOST_GARMENTS,
+        both_ways=True,
     )
     return Manifest(
         name="detector",

@@ -133,7 +133,7 @@ def test_a_photo_of_nothing_is_an_answer(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"plain text", "not a picture Selvedge can read"), (b"\x89PNG\r\n\x1a\n", "415"), (b"", "")],
+    [(b"plain text", "not a picture Selvedge can read"), (b"\x89PNG\r\n\x1a\n", "422"), (b"", "")],
 )
 def test_bad_files_are_refused_in_words(page: Page, tmp_path: Path, data: bytes, words: str) -> None:
     """Whatever the service answers, the page shows it as a problem."""

@@ -63,10 +63,11 @@ def _running(settings: Settings, watch: Callable[[str, int], None]) -> Running:
 
 def load_rules(settings: Settings) -> Rules:
     """Learned weights, policy and the cohort it was fitted with. Raises ModelFileError, PolicyError."""
+    weights = read_weight_table(settings.weights_dir / "region_weights.json")
     policy = read_policy(settings.policy_file)
     named = policy.cohort
     cohort = Cohort.empty() if named is None else read_cohort(settings.weights_dir / named.file, named.sha256)
-    return Rules(read_weight_table(settings.weights_dir / "region_weights.json"), policy, cohort)
+    return Rules(weights, policy, cohort)
 
 
 def database_url(settings: Settings) -> str:
@@ -94,6 +95,9 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         decoder = make_decoder(settings.images)
         opened.callback(decoder.close)
         canary = Canary(_draw_canary(), describer, decoder)
+        if canary.garment is not None:
+            # A cohort of another embedder stops the start here, not every check later.
+            rules.cohort.background(canary.garment.embeddings)
         registry = open_registry(settings, describer.models_version)
         opened.callback(registry.close)
         registry.start()

@@ -16,13 +16,18 @@ from service.app import create_app
 from service.bootstrap import assemble
 from service.settings import read_settings
 from tests.fakes import FakeDescriber
+from tests.policies import make_policy
 
 
 def main() -> None:
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
     with tempfile.TemporaryDirectory() as temporary:
         given = sys.argv[2] if len(sys.argv) > 2 else None
-        settings = read_settings(data_dir=Path(given or temporary), port=port, demo=given is None)
+        # The shipped policy is fitted with a cohort of the shipped embedder, which the fake one is not.
+        policy = Path(temporary) / "policy.json"
+        policy.write_text(make_policy().model_dump_json())
+        data_dir = Path(given or temporary)
+        settings = read_settings(data_dir=data_dir, port=port, demo=given is None, policy_file=policy)
         app = create_app(settings, functools.partial(assemble, make_describer=lambda _: FakeDescriber()))
         uvicorn.run(app, host=settings.host, port=settings.port, log_config=None)
 

@@ -84,11 +84,7 @@ def export_detector(
 
 def _describe(path: Path, side: int, record: TrainingRecord, untrained: list[str]) -> Manifest:
     settings = DetectorSettings(
-        side=side,
-        least_confidence=SEARCHED_FROM,
-        most_overlap=MOST_OVERLAP,
-        most_garments=MOST_GARMENTS,
-        both_ways=True,
+        side=side, least_confidence=SEARCHED_FROM, most_overlap=MOST_OVERLAP, most_garments=MOST_GARMENTS
     )
     return Manifest(
         name="detector",

@@ -124,39 +124,3 @@ def test_detections_lie_in_the_photo_and_the_surest_comes_first(
     found = GarmentDetector(Answering(scores, boxes), described(SETTINGS)).detect(photo(width, height))
     assert all(0 <= d.box.x1 < d.box.x2 <= width and 0 <= d.box.y1 < d.box.y2 <= height for d in found)
     assert [d.confidence for d in found] == sorted((d.confidence for d in found), reverse=True)
-
-
-class Mirroring(Answering):
-    """A session that answers the first picture with one opinion and every further one with another."""
-
-    def __init__(self, first: tuple[npt.ArrayLike, npt.ArrayLike], then: tuple[npt.ArrayLike, npt.ArrayLike]) -> None:
-        super().__init__(*first)
-        self.then = Answering(*then)
-        self.pictures: list[npt.NDArray[Any]] = []
-
-    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
-        self.pictures.append(inputs["picture"])
-        return self.answer if len(self.pictures) == 1 else self.then.answer
-
-
-def test_the_mirror_image_may_settle_the_category_but_moves_no_box() -> None:
-    """Two weak opinions of one garment are summed; box and confidence are those of the photo itself."""
-    first = ([scored(vest=0.5, sling=0.0, long_sleeve_top=0.45)], [[10, 20, 110, 220]])
-    then = ([scored(vest=0.2, long_sleeve_top=0.7)], [[SIDE - 112, 18, SIDE - 8, 222]])
-    session = Mirroring(first, then)
-    (found,) = GarmentDetector(session, described(SETTINGS | {"both_ways": True})).detect(photo(320, 320))
-    assert found.category is Category.LONG_SLEEVE_TOP
-    assert found.box.as_array() == pytest.approx([10, 20, 110, 220])
-    assert found.confidence == pytest.approx(0.95)
-    assert np.array_equal(session.pictures[1], session.pictures[0][..., ::-1])
-
-
-def test_another_garment_of_the_mirror_image_has_no_say() -> None:
-    """Its box lies elsewhere; and a photo without garments is looked at once."""
-    first = ([scored(vest=0.6, long_sleeve_top=0.3)], [[10, 20, 110, 220]])
-    session = Mirroring(first, ([scored(long_sleeve_top=0.9)], [[10, 20, 110, 220]]))
-    (found,) = GarmentDetector(session, described(SETTINGS | {"both_ways": True})).detect(photo(320, 320))
-    assert found.category is Category.VEST
-    empty = Mirroring(([], []), ([scored(vest=0.9)], [[10, 20, 110, 220]]))
-    assert GarmentDetector(empty, described(SETTINGS | {"both_ways": True})).detect(photo(320, 320)) == []
-    assert len(empty.pictures) == 1

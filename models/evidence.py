@@ -19,6 +19,7 @@ class Evidence:
     `query` int (P,): which query a row belongs to; `group` str (P,): the query's weight group; `copied` bool (P,): the
     query's original is registered; `original` bool (P,): the row is that original; `altered` bool (P, 5): regions known
     to be altered (only meaningful where `original`); `cosines`, `shifts` float32 (P, 5), NaN where not compared;
+    `colours` float32 (P,): the colour change common to all regions (ΔE);
     `ours`, `theirs` float32 (P, 5): backgrounds of the query's and of the catalogue's regions; `absent` bool (P, 5):
     the region is absent on exactly one side.
     """
@@ -30,13 +31,14 @@ class Evidence:
     altered: npt.NDArray[np.bool_]
     cosines: npt.NDArray[np.float32]
     shifts: npt.NDArray[np.float32]
+    colours: npt.NDArray[np.float32]
     ours: npt.NDArray[np.float32]
     theirs: npt.NDArray[np.float32]
     absent: npt.NDArray[np.bool_]
 
     def __post_init__(self) -> None:
         rows = len(self.query)
-        for name in ("group", "copied", "original"):
+        for name in ("group", "copied", "original", "colours"):
             if getattr(self, name).shape != (rows,):
                 raise InvalidValue(f"{name} needs one value a comparison")
         for name in ("altered", "cosines", "shifts", "ours", "theirs", "absent"):

@@ -68,6 +68,16 @@ def colour_shifts(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
     return shifts
 
 
+def common_colour_change(query: RegionEmbeddings, item: RegionEmbeddings) -> float:
+    """CIELAB ΔE of the change that regions share (their median); 0 where nothing is compared.
+
+    Light moves it a little, another colourway far: what is left of it beyond `colour_shifts`.
+    """
+    compared = query.visible & item.visible
+    moved = query.colours[compared] - item.colours[compared]
+    return float(np.linalg.norm(np.median(moved, axis=0))) if compared.any() else 0.0
+
+
 def colour_distance(query: RegionEmbeddings, item: RegionEmbeddings) -> float:
     """CIELAB ΔE between two garments, a mean over compared regions; NaN where nothing is compared."""
     compared = query.visible & item.visible

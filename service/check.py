@@ -11,6 +11,7 @@ from index.registry import Registry
 from index.types import Hit, Query
 from models.background import Cohort
 from models.errors import InvalidValue
+from models.scoring import common_colour_change
 from models.taxonomy import RegionName, WeightGroup
 from models.types import DescribedGarment
 from models.weighting import RegionWeights, WeightTable
@@ -179,6 +180,7 @@ def judge_hits(
 
 
 def resemblance_of(garment: DescribedGarment, hit: Hit, cohort: Cohort) -> Resemblance:
+    seen = garment.mirrored if hit.mirrored else garment.embeddings
     return Resemblance(
         garment,
         hit.garment,
@@ -186,7 +188,8 @@ def resemblance_of(garment: DescribedGarment, hit: Hit, cohort: Cohort) -> Resem
         hit.mirrored,
         hit.cosines,
         hit.colour_shifts,
-        cohort.background(garment.mirrored if hit.mirrored else garment.embeddings),
+        common_colour_change(seen, hit.garment.embeddings),
+        cohort.background(seen),
         cohort.background(hit.garment.embeddings),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from index.registry import Registry
 from index.types import Hit, Query
 from models.background import Cohort
-from models.scoring import colour_distance, colour_shifts, region_cosines, weighted_score
+from models.scoring import colour_distance, colour_shifts, common_colour_change, region_cosines, weighted_score
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
 from service.access.tenancy import TenantCatalogue
@@ -148,6 +148,7 @@ def compare_garments(
                 mirrored,
                 cosines,
                 colour_shifts(embeddings, theirs.embeddings),
+                common_colour_change(embeddings, theirs.embeddings),
                 cohort.background(embeddings),
                 cohort.background(theirs.embeddings),
             )

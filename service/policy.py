@@ -90,6 +90,13 @@ class SameGarment(_Part):
         return Likeness(self.colour_cost, self.most_colour, self.group_bonus)
 
 
+class OtherColour(_Part):
+    """What another colourway costs: `cost` of evidence a ΔE of the change common to all regions, up to `most` ΔE."""
+
+    cost: float = Field(ge=0, allow_inf_nan=False)
+    most: float = Field(ge=0, allow_inf_nan=False)
+
+
 class GroupPolicy(_Part):
     """One weight group's thresholds.
 
@@ -137,6 +144,7 @@ class Policy(_Part):
     small_crop_px: int = Field(ge=0)
     same_garment: SameGarment
     cohort: CohortFile | None = None
+    other_colour: OtherColour
     altered_share: float = Field(gt=0, lt=1)
     likelihoods: Mapping[RegionName, Likelihood]
     groups: Mapping[WeightGroup, GroupPolicy]
@@ -152,13 +160,14 @@ class Policy(_Part):
     def of(self, group: WeightGroup) -> GroupPolicy:
         return self.groups[group]
 
-    def evidence(self, cosines: Floats, ours: Floats, theirs: Floats) -> float:
-        """What five regions say together; (5,) each, cosines NaN where not compared."""
+    def evidence(self, cosines: Floats, ours: Floats, theirs: Floats, colour_change: float) -> float:
+        """What five regions and the garment's colour say together; (5,) each, cosines NaN where not compared."""
         ratios = [
             self.likelihoods[name].curve().log_ratio(cosines[name.row], ours[name.row], theirs[name.row])
             for name in REGIONS
         ]
-        return float(evidence_of(np.array(ratios, dtype=np.float64), self.altered_share))
+        charged = self.other_colour.cost * min(colour_change, self.other_colour.most)
+        return float(evidence_of(np.array(ratios, dtype=np.float64), self.altered_share)) - charged
 
 
 def read_policy(path: Path) -> Policy:

@@ -62,8 +62,8 @@ class First(StrEnum):
 class Resemblance:
     """Two garments compared region by region; region names are those of `theirs`, the catalogue's garment.
 
-    `cosines` and `colour_shifts` float32 (5,), NaN where not compared; `mirrored`: `ours` was flipped.
-    `our_background` and `their_background` float32 (5,): how plain each region is (`models.background`).
+    `cosines` and `colour_shifts` float32 (5,), NaN where not compared; `mirrored`: `ours` was flipped; `colour_change`
+    (ΔE): what all regions share of it; `our_background`, `their_background` float32 (5,): how plain each region is.
     """
 
     ours: DescribedGarment
@@ -72,6 +72,7 @@ class Resemblance:
     mirrored: bool
     cosines: npt.NDArray[np.float32]
     colour_shifts: npt.NDArray[np.float32]
+    colour_change: float
     our_background: npt.NDArray[np.float32]
     their_background: npt.NDArray[np.float32]
 
@@ -118,7 +119,9 @@ def judge(
     """The verdict on one resemblance; `weights` and thresholds are those of our garment's group."""
     rules = policy.of(resemblance.ours.detection.category.group)
     regions = tuple(_find(name, resemblance, weights, rules) for name in REGIONS)
-    evidence = policy.evidence(resemblance.cosines, resemblance.our_background, resemblance.their_background)
+    evidence = policy.evidence(
+        resemblance.cosines, resemblance.our_background, resemblance.their_background, resemblance.colour_change
+    )
     probability = rules.calibration.probability(evidence)
     same_photo = is_same_photo(resemblance.ours, resemblance.theirs, policy.same_photo_distance)
     kind = kind_of(regions, same_photo, policy)

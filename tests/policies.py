@@ -33,6 +33,7 @@ def make_policy(**changes: Any) -> Policy:
         "sure_landmark": 0.4,
         "small_crop_px": 96,
         "same_garment": {"report": "made up", "colour_cost": 0.01, "most_colour": 25.0, "group_bonus": 0.03},
+        "other_colour": {"cost": 0.02, "most": 40.0},
         "altered_share": 0.25,
         "likelihoods": dict.fromkeys(RegionName, _LIKELIHOOD),
         "groups": dict.fromkeys(WeightGroup, group),

@@ -14,7 +14,7 @@ from models.background import Cohort
 from models.evidence import Evidence
 from models.preprocessing import ImageLimits, decode
 from models.regions import absent_once
-from models.scoring import colour_shifts, region_cosines
+from models.scoring import colour_shifts, common_colour_change, region_cosines
 from models.taxonomy import REGIONS
 from models.training.data.copies import Copy, CopyMaker, Original
 from models.types import DescribedGarment, DescribedPhoto, Image, RegionEmbeddings
@@ -56,6 +56,7 @@ class _Row:
     altered: list[bool]
     cosines: npt.NDArray[np.float32]
     shifts: npt.NDArray[np.float32]
+    colour: float
     ours: npt.NDArray[np.float32]
     theirs: npt.NDArray[np.float32]
     absent: list[bool]
@@ -104,6 +105,7 @@ class Comparisons:
             altered=[region in copy.altered for region in REGIONS],
             cosines=region_cosines(seen, item.embeddings),
             shifts=colour_shifts(seen, item.embeddings),
+            colour=common_colour_change(seen, item.embeddings),
             ours=self.cohort.background(seen),
             theirs=self.cohort.background(item.embeddings),
             absent=[
@@ -171,6 +173,7 @@ def _as_evidence(rows: Sequence[_Row]) -> Evidence:
         altered=five("altered") > 0,
         cosines=five("cosines"),
         shifts=five("shifts"),
+        colours=np.array([row.colour for row in rows], dtype=np.float32),
         ours=five("ours"),
         theirs=five("theirs"),
         absent=five("absent") > 0,

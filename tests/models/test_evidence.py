@@ -19,6 +19,7 @@ def evidence(rows: int = 3) -> Evidence:
         altered=np.zeros((rows, 5), bool),
         cosines=np.full((rows, 5), np.nan, np.float32),
         shifts=np.zeros((rows, 5), np.float32),
+        colours=np.zeros(rows, np.float32),
         ours=np.zeros((rows, 5), np.float32),
         theirs=np.zeros((rows, 5), np.float32),
         absent=np.zeros((rows, 5), bool),

@@ -11,6 +11,7 @@ from models.scoring import (
     Likeness,
     colour_distance,
     colour_shifts,
+    common_colour_change,
     compared_weight,
     region_cosines,
     scaled_query,
@@ -98,3 +99,14 @@ def test_the_colour_distance_is_that_of_the_compared_regions() -> None:
     assert colour_distance(here, there) == pytest.approx(30, abs=1e-3)
     nothing = embeddings(1, [False, False, False, True, True], before)
     assert np.isnan(colour_distance(nothing, there))
+
+
+def test_another_colourway_is_a_change_common_to_all_regions() -> None:
+    """One recoloured region is not."""
+    before = np.full((5, 3), 20.0)
+    one = before.copy()
+    one[2] += 50
+    plain = embeddings(1, [True] * 5, before)
+    assert common_colour_change(embeddings(1, [True] * 5, before + [0, 30, 40]), plain) == pytest.approx(50, abs=1e-3)
+    assert common_colour_change(embeddings(1, [True] * 5, one), plain) == pytest.approx(0, abs=1e-3)
+    assert common_colour_change(embeddings(1, [False] * 5), plain) == 0

@@ -32,7 +32,8 @@ def evidence_of(triplets: Triplets, group: WeightGroup) -> Evidence:
     original = np.arange(rows) % 2 == 0
     return Evidence(
         query=(np.arange(rows) // 2).astype(np.int32), group=np.array([group.value] * rows), copied=np.ones(rows, bool),
-        original=original, altered=empty > 0, cosines=cosines, shifts=empty, ours=empty, theirs=empty, absent=empty > 0,
+        original=original, altered=empty > 0, cosines=cosines, shifts=empty, colours=empty[:, 0],
+        ours=empty, theirs=empty, absent=empty > 0,
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ def made_evidence(copies: int = 90, strangers: int = 90, overlap: float = 0.0) -
         altered=altered,
         cosines=np.clip(centre + rng.normal(0, 0.05, (rows, 5)), -1, 1).astype(np.float32),
         shifts=np.where(altered, 30, 5).astype(np.float32),
+        colours=np.full(rows, 20, np.float32),
         ours=np.zeros((rows, 5), np.float32),
         theirs=rng.uniform(0, 0.5, (rows, 5)).astype(np.float32),
         absent=np.zeros((rows, 5), bool),
@@ -57,7 +58,7 @@ def test_a_copy_is_more_probable_than_a_stranger() -> None:
     """The curve rises from strangers' scores to copies' scores."""
     curve = fitted(made_evidence()).of(WeightGroup.DRESS).calibration
     policy = fitted(made_evidence())
-    copied, stranger = (policy.evidence(np.full(5, cosine), np.zeros(5), np.full(5, 0.2)) for cosine in (0.9, 0.4))
+    copied, stranger = (policy.evidence(np.full(5, cosine), np.zeros(5), np.full(5, 0.2), 5.0) for cosine in (0.9, 0.4))
     assert curve.probability(copied) > 0.9
     assert curve.probability(stranger) < 0.1
 
@@ -67,7 +68,7 @@ def test_strangers_with_plain_regions_teach_that_plain_regions_prove_little() ->
     made = made_evidence(overlap=0.4)
     plain = replace(made, theirs=np.where(made.original[:, None], 0.1, np.full((1, 5), 0.7)).astype(np.float32))
     policy = fitted(plain)
-    beside = [policy.evidence(np.full(5, 0.85), np.zeros(5), np.full(5, theirs)) for theirs in (0.1, 0.7)]
+    beside = [policy.evidence(np.full(5, 0.85), np.zeros(5), np.full(5, theirs), 5.0) for theirs in (0.1, 0.7)]
     assert beside[0] > beside[1] + 1
 
 
@@ -104,3 +105,11 @@ def test_evidence_without_strangers_cannot_fit_a_policy() -> None:
     """Nobody would know what to guard against."""
     with pytest.raises(InvalidValue):
         fitted(made_evidence(strangers=0))
+
+
+def test_another_colour_counts_against_copying_where_copies_keep_theirs() -> None:
+    """And not at all where copies change it as often as strangers differ."""
+    made = made_evidence(overlap=0.3)
+    kept = replace(made, colours=np.where(made.original, 5, 30).astype(np.float32))
+    assert fitted(kept).other_colour.cost > 0
+    assert fitted(made).other_colour.cost == 0

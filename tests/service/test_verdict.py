@@ -44,6 +44,7 @@ def found(
     weights: RegionWeights = EQUAL,
     policy: dict[str, Any] | None = None,
     plainness: float = 0.0,
+    colour_change: float = 0.0,
     **dates: datetime,
 ) -> Match:
     """The match of two garments with these cosines; another photo unless a garment says otherwise. `plainness` is the
@@ -57,6 +58,7 @@ def found(
         mirrored,
         values,
         np.where(np.isnan(values), NAN, colours),
+        colour_change,
         np.zeros(5, np.float32),
         np.full(5, plainness, np.float32),
     )
@@ -189,6 +191,15 @@ def test_plain_regions_prove_less() -> None:
     probabilities = [found([AGREES] * 5, policy=policy, plainness=p).probability for p in (0.0, 0.4, 0.8)]
     assert probabilities[0] > probabilities[1] > probabilities[2]
     assert found([AGREES] * 5, policy=policy, plainness=0.8).verdict is Verdict.CLEAR
+
+
+def test_another_colourway_needs_more_evidence_but_is_still_the_design() -> None:
+    """The change common to all regions alters none of them; beyond the most it costs nothing more."""
+    costly = {"other_colour": {"cost": 0.3, "most": 30.0}}
+    probabilities = [found([AGREES] * 5, policy=costly, colour_change=change).probability for change in (0, 20, 30, 90)]
+    assert probabilities[0] > probabilities[1] > probabilities[2] == probabilities[3]
+    match = found([AGREES] * 5, colour_change=60.0)
+    assert (match.verdict, match.modified_regions) == (Verdict.DESIGN_COPY, ())
 
 
 def asking(copy: float, similar: float) -> dict[str, Any]:

@@ -7,10 +7,22 @@ export class Problem extends Error {
   }
 }
 
+// The key lives as long as the tab: it is never written where another page or visit could read it.
+const KEY = "selvedge-key";
+
+export function useKey(key) {
+  sessionStorage.setItem(KEY, key);
+}
+
+function withKey(options) {
+  const key = sessionStorage.getItem(KEY);
+  return key ? { ...options, headers: { ...options.headers, Authorization: `Bearer ${key}` } } : options;
+}
+
 export async function call(path, options = {}) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, withKey(options));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem("The service does not answer", "Check that it runs, then try again.", "unreachable", 0);
@@ -50,8 +62,15 @@ export function photoAddress(itemId, photoId) {
 // A match names its photo; should it not, the item does.
 export async function photoOf(match) {
   const named = match.photo_id ?? match.photo?.photo_id;
-  if (named) return photoAddress(match.item_id, named);
+  if (named) return shown(photoAddress(match.item_id, named));
   const { body } = await call(`/index/items/${encodeURIComponent(match.item_id)}`);
   const first = body.photos?.[0]?.photo_id;
-  return first ? photoAddress(match.item_id, first) : null;
+  return first ? shown(photoAddress(match.item_id, first)) : null;
+}
+
+// An <img> sends no key: where one is in use the photo is fetched with it.
+async function shown(address) {
+  if (!sessionStorage.getItem(KEY)) return address;
+  const response = await fetch(address, withKey({}));
+  return response.ok ? URL.createObjectURL(await response.blob()) : null;
 }

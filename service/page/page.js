@@ -1,6 +1,6 @@
 // The console: takes a photo, asks for a check, shows the answer.
 
-import { call, checkPhoto, Problem, registerPhoto } from "./api.js";
+import { call, checkPhoto, Problem, registerPhoto, useKey } from "./api.js";
 import { showGarments, showMatches, showRecord, showVerdict } from "./answer.js";
 import { byId, element, replaceChildren } from "./dom.js";
 import { drawOverlay } from "./overlay.js";
@@ -75,8 +75,23 @@ function showProblem(error) {
     element("h2", { text: problemTitle(error) }),
     error.detail ? element("p", { text: capital(error.detail) }) : null,
     wait ? element("p", { text: wait }) : null,
-    code ? element("code", { text: code }) : null);
+    code ? element("code", { text: code }) : null,
+    error.status === 401 ? keyForm() : null);
   byId("problem").hidden = false;
+}
+
+// Asked for only where the service asks for a key.
+function keyForm() {
+  const field = element("input", { type: "password", name: "key", id: "key", autocomplete: "off", placeholder: "slv_…" });
+  const use = (event) => {
+    event.preventDefault();
+    if (!field.value.trim()) return field.focus();
+    useKey(field.value.trim());
+    showState();
+    return check();
+  };
+  return element("form", { class: "key", onsubmit: use },
+    element("label", { for: "key", text: "API key" }), field, element("button", { type: "submit", text: "Use it" }));
 }
 
 function busy(on) {
@@ -148,8 +163,8 @@ async function showState() {
     const { body } = await call("/index/stats");
     const items = body.items ?? body.item_count;
     byId("state").textContent = Number.isFinite(items) ? `${items.toLocaleString("en")} registered designs` : "";
-  } catch {
-    byId("state").textContent = "not ready";
+  } catch (error) {
+    byId("state").textContent = error.status === 401 || error.status === 403 ? "" : "not ready";
   }
 }
 

@@ -15,11 +15,13 @@ from index.live import LiveIndex
 from index.reading import FoundGarment
 from index.types import Hit, Query
 from index.vectors import Candidates, comparable
-from models.scoring import colour_shifts, region_cosines, weighted_score
+from models.scoring import UPRIGHT_PREFERENCE, colour_shifts, region_cosines, seen_mirrored, weighted_score
 from models.types import RegionEmbeddings
 
 ROUNDING = 1e-3
 """Two scores of unit vectors kept as fp16 (11 bits) can change places only where they are closer than 2 · 2⁻¹¹."""
+SLACK = ROUNDING + UPRIGHT_PREFERENCE
+"""The index scores the better orientation, a hit may be scored by the upright one: so far can they lie apart."""
 FIRST_CANDIDATES = 4
 """Candidates fetched at first for each hit that is wanted: items with many views crowd each other out."""
 MOST_CANDIDATES = 16_384
@@ -69,16 +71,16 @@ def _contenders(query: Query, live: LiveIndex, exclusions: Exclusions) -> list[i
         candidates = live.nearest(query, exclusions, count)
         best_of_item = _best_of_items(candidates)
         ranked = sorted(best_of_item.values(), reverse=True)
-        least = query.min_score - ROUNDING
+        least = query.min_score - SLACK
         if len(ranked) >= query.top_k:
-            least = max(least, ranked[query.top_k - 1] - ROUNDING)
+            least = max(least, ranked[query.top_k - 1] - SLACK)
         if len(candidates) < count or candidates.scores[-1] < least or count >= MOST_CANDIDATES:
             break
         count *= 4
     return [
         int(garment)
         for score, garment, item in zip(candidates.scores, candidates.garment_ids, candidates.item_numbers, strict=True)
-        if best_of_item[int(item)] >= least and score >= best_of_item[int(item)] - ROUNDING
+        if best_of_item[int(item)] >= least and score >= best_of_item[int(item)] - SLACK
     ]
 
 
@@ -88,13 +90,13 @@ def _best_of_items(candidates: Candidates) -> Mapping[int, float]:
 
 
 def _compare(query: Query, theirs: RegionEmbeddings) -> Comparison | None:
-    """The better orientation, upright where they are equal; None where too little can be compared."""
+    """The better orientation, mirrored only where it is clearly so; None where too little can be compared."""
     best: Comparison | None = None
     for mirrored, ours in ((False, query.embeddings), (True, query.mirrored)):
         if comparable(ours.mask, theirs.mask, query):
             cosines = region_cosines(ours, theirs)
             score = weighted_score(cosines, query.weights)
-            if best is None or score > best.score:
+            if best is None or seen_mirrored(best.score, score):
                 best = Comparison(score, mirrored, cosines)
     return best
 

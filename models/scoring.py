@@ -20,6 +20,8 @@ from models.types import RegionEmbeddings
 from models.weighting import RegionWeights
 
 Floats = npt.NDArray[np.float32]
+UPRIGHT_PREFERENCE = 0.01
+"""How much better the mirrored orientation has to score: most garments look much the same both ways round."""
 
 
 def region_cosines(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
@@ -34,6 +36,11 @@ def weighted_score(cosines: Floats, weights: RegionWeights) -> float:
     compared = ~np.isnan(cosines)
     total = float(weights.values[compared].sum())
     return float(weights.values[compared] @ cosines[compared]) / total if total > 0 else 0.0
+
+
+def seen_mirrored(upright: float, mirrored: float) -> bool:
+    """Whether S of the flipped query says that it is the mirror image of the item, rather than by a hair."""
+    return mirrored > upright + UPRIGHT_PREFERENCE
 
 
 def compared_weight(query_mask: int, item_mask: int, weights: RegionWeights) -> float:

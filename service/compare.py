@@ -10,7 +10,14 @@ import numpy as np
 from index.registry import Registry
 from index.types import Hit, Query
 from models.background import Cohort
-from models.scoring import colour_distance, colour_shifts, common_colour_change, region_cosines, weighted_score
+from models.scoring import (
+    colour_distance,
+    colour_shifts,
+    common_colour_change,
+    region_cosines,
+    seen_mirrored,
+    weighted_score,
+)
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
 from service.access.tenancy import TenantCatalogue
@@ -153,4 +160,5 @@ def compare_garments(
                 cohort.background(theirs.embeddings),
             )
         )
-    return max(both, key=lambda resemblance: resemblance.score)
+    upright, flipped = both
+    return flipped if seen_mirrored(upright.score, flipped.score) else upright

@@ -14,7 +14,7 @@ from models.background import Cohort
 from models.evidence import Evidence
 from models.preprocessing import ImageLimits, decode
 from models.regions import absent_once
-from models.scoring import colour_shifts, common_colour_change, region_cosines
+from models.scoring import UPRIGHT_PREFERENCE, colour_shifts, common_colour_change, region_cosines
 from models.taxonomy import REGIONS
 from models.training.data.copies import Copy, CopyMaker, Original
 from models.types import DescribedGarment, DescribedPhoto, Image, RegionEmbeddings
@@ -78,7 +78,8 @@ class Comparisons:
         """The best candidates; with `registered` False the original is taken out of the gallery first."""
         weights = self.weights.of(query.detection.category.group).values
         upright, flipped = (self.gallery.scores(seen, weights) for seen in (query.embeddings, query.mirrored))
-        scores = np.maximum(upright, flipped)
+        mirrored = flipped > upright + UPRIGHT_PREFERENCE
+        scores = np.where(mirrored, flipped, upright)
         for place, name in enumerate(self.gallery.names):
             own = name == copy.original
             if (own and not registered) or (not own and frozenset((name, copy.original)) in self.same):
@@ -88,7 +89,7 @@ class Comparisons:
         if registered and copy.original in self.gallery.names:
             kept += [self.gallery.names.index(copy.original)]
         return [
-            self._row(number, query, place, copy, registered, mirrored=bool(flipped[place] > upright[place]))
+            self._row(number, query, place, copy, registered, mirrored=bool(mirrored[place]))
             for place in dict.fromkeys(kept)
         ]
 

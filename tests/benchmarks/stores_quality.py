@@ -17,7 +17,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 from models.preprocessing import ImageLimits, decode
-from models.scoring import Likeness, colour_distance, region_cosines, weighted_score
+from models.scoring import Likeness, colour_distance, region_cosines, seen_mirrored, weighted_score
 from models.training.data.readers import StorePhoto, read_stores
 from models.types import DescribedGarment, DescribedPhoto, Image
 from models.weighting import RegionWeights
@@ -92,7 +92,7 @@ def compare_all(seen: list[Seen]) -> Pairs:
                 continue
             both = (garment.embeddings, garment.mirrored)
             of = [weighted_score(region_cosines(one, other.embeddings), RegionWeights.equal()) for one in both]
-            best = int(of[1] > of[0])
+            best = int(seen_mirrored(*of))
             scores[row, column] = of[best]
             distances[row, column] = colour_distance(both[best], other.embeddings)
             groups[row, column] = garment.detection.category.group is other.detection.category.group

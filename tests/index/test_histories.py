@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from index.errors import ItemNotFound
 from index.registry import Registry
 from index.types import Filters, ItemDetails, ItemFilters, NewPhoto
-from models.scoring import region_cosines, weighted_score
+from models.scoring import region_cosines, seen_mirrored, weighted_score
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query, make_weights
@@ -149,17 +148,17 @@ class Histories(RuleBasedStateMachine):
 
 
 def best_score(garment: DescribedGarment, plain: PlainItem, weights: RegionWeights) -> float | None:
-    """The best S of an item's photos in either orientation, where at least 0.35 of the weight is shared."""
-    scores = []
+    """The best S of an item's photos, where at least 0.35 of the weight is shared; each photo's in the upright
+    orientation unless the other is clearly better."""
+    best = None
     for theirs in (garment_of(photo).embeddings for photo in plain.photos):
+        scores = []
         for ours in (garment.embeddings, garment.mirrored):
             weight = weights.values[ours.visible & theirs.visible].sum()
             if weight >= 0.35:
                 scores.append(weighted_score(region_cosines(ours, theirs), weights))
-    return max(scores, default=None)
-
-
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(
-    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+        if len(scores) == 2 and not seen_mirrored(*scores):
+            scores.pop()
+        if scores and (best is None or scores[-1] > best):
+            best = scores[-1]
+    return best

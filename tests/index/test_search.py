@@ -20,7 +20,7 @@ from index.search import find_hits
 from index.shards import Shards
 from index.types import Filters, Hit, ItemDetails, NewPhoto, Query
 from index.vectors import VectorIndex
-from models.scoring import colour_shifts, region_cosines, weighted_score
+from models.scoring import colour_shifts, region_cosines, seen_mirrored, weighted_score
 from models.taxonomy import Category, RegionName
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
@@ -273,12 +273,26 @@ def test_hits_are_those_of_the_plain_definition(
     assert [(hit.item_id, hit.score) for hit in hits] == ranked
 
 
+def test_a_garment_that_looks_alike_both_ways_round_is_not_called_mirrored(searching: Searching) -> None:
+    """A hair's difference in S is no flip; a clear one is."""
+    registered = make_garment(5)
+    searching.add(make_new_photo(1, garments=(registered,)))
+    nearly = alter_regions(registered.embeddings, (), seed=3, noise=0.005)
+    for ours, mirrored in ((nearly, False), (make_embeddings(77), True)):
+        query = make_query(make_garment(5, embeddings=ours, mirrored=registered.embeddings))
+        (hit,) = find_hits(query, searching.live, searching.catalogue)
+        assert hit.mirrored is mirrored
+
+
 def plain_score(query: Query, garment: DescribedGarment) -> float | None:
-    """S of the better orientation, written as product.md does; None where too little weight is shared."""
+    """S of the better orientation, upright unless the other is clearly better, written as product.md does; None where
+    too little weight is shared."""
     scores = []
     for ours in (query.embeddings, query.mirrored):
         shared = ours.visible & garment.embeddings.visible
         weight = query.weights.values[shared].sum()
         if weight > 0 and weight >= query.least_weight:
             scores.append(weighted_score(region_cosines(ours, garment.embeddings), query.weights))
-    return max(scores, default=None)
+    if len(scores) == 2 and not seen_mirrored(*scores):
+        return scores[0]
+    return scores[-1] if scores else None

@@ -9,9 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from models.geometry import Points
+from models.training.data.creases import crease, iron
 from models.training.data.garment_picture import Floats, GarmentPicture, Mask, Pixels, mirrored_landmarks
 from models.training.data.patterns import draw_colour, smooth_noise
 from models.types import Landmarks
+
+IRONED = 0.6
+"""Of the copies that lie in other folds: how many have lost their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,11 +35,12 @@ class Rephotographed:
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """How often a rendering is flipped, takes another colour as a whole, carries a watermark."""
+    """How often a rendering is flipped, takes another colour as a whole, carries a watermark, lies in other folds."""
 
     flip: float = 0.15
     colourway: float = 0.2
     watermark: float = 0.1
+    creases: float = 0.0
 
 
 def rephotograph(
@@ -59,6 +64,9 @@ def rephotograph(
     recoloured = bool(rng.random() < odds.colourway)
     if recoloured:
         pixels = _other_colourway(pixels, rng)
+    if odds.creases and rng.random() < odds.creases:
+        ironed = iron(pixels, rng) if rng.random() < IRONED else pixels
+        pixels = crease(ironed, mask, rng, hardness)
     dressed, alpha, points = _warp(pixels, mask, landmarks.points_xy, rng, hardness)
     composed = _lay_on(dressed, alpha, _cover(ground, height, width, rng), rng)
     lit = _light(composed, rng, hardness)

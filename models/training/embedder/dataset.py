@@ -44,6 +44,7 @@ class RenderPlan:
     hardness: tuple[float, float] = (0.2, 1.0)
     colourway: float = 0.15
     mirrored_print: float = 0.06
+    creases: float = 0.75
     donors: int = 240
     grounds: int = 240
     neighbours: int = 48
@@ -94,7 +95,7 @@ class Studio:
         elif rng.random() < self._plan.mirrored_print:
             picture = mirror_print(picture, RegionName.CHEST) or picture
         ground = self._ground(rng)
-        odds = Odds(flip=0.0, colourway=self._plan.colourway)
+        odds = Odds(flip=0.0, colourway=self._plan.colourway, creases=self._plan.creases)
         hardness = float(rng.uniform(*self._plan.hardness))
         shot = rephotograph(picture.pixels, picture.mask, picture.landmarks, ground, rng, hardness, odds=odds).picture
         x, y, width, height = cv2.boundingRect(shot.mask)

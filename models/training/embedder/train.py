@@ -34,7 +34,7 @@ class EmbedderRecipe:
 
 
 FURTHER_PASS = EmbedderRecipe(
-    schedule=Schedule(epochs=6, learning_rate=3e-4, trunk_share=0.4, seed=2027), measure_every=6
+    schedule=Schedule(epochs=16, learning_rate=3e-4, trunk_share=0.4, seed=2028), measure_every=8
 )
 """For a network that has learnt already."""
 

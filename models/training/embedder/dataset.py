@@ -27,6 +27,7 @@ from models.training.data.patterns import draw_ground
 from models.training.data.readers import Fold, JudgedPair
 from models.training.data.region_edits import alter_regions, cut_patch
 from models.training.data.rephotograph import Odds, rephotograph
+from models.training.embedder.neighbours import Neighbours, near_in_colour
 from models.training.embedder.objective import Views
 from models.training.embedder.shelf import GarmentShelf
 from models.types import CROP_SIZE, Landmarks, Region
@@ -48,6 +49,7 @@ class RenderPlan:
     donors: int = 240
     grounds: int = 240
     neighbours: int = 48
+    confused: int = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,11 +177,19 @@ def collate(views: Sequence[View], garments: Sequence[int], designs: Sequence[in
 class TripletBatches(Dataset[Views]):
     """The batches of one epoch: per garment its original, a copy with nothing altered, and a partial copy.
 
-    A batch is drawn around one garment: half of it look-alikes (category group and colour), half anything.
+    A batch is drawn around one garment: half of it look-alikes (category group and colour, and garments that a network
+    confuses it with, where `confused` names them), half anything.
     """
 
     def __init__(
-        self, shelf: GarmentShelf, studio: Studio, plan: RenderPlan, pairs: Sequence[JudgedPair], seed: int, epoch: int
+        self,
+        shelf: GarmentShelf,
+        studio: Studio,
+        plan: RenderPlan,
+        pairs: Sequence[JudgedPair],
+        seed: int,
+        epoch: int,
+        confused: Neighbours | None = None,
     ) -> None:
         self._shelf, self._studio, self._plan = shelf, studio, plan
         self._seed, self._epoch = seed, epoch
@@ -187,7 +197,8 @@ class TripletBatches(Dataset[Views]):
         self._designs = shelf.designs(pairs)
         self._alike = shelf.look_alikes(pairs)
         groups = [category.group for category in shelf.categories()]
-        self._near = _neighbours(shelf.colours(), groups, self._train, plan.neighbours)
+        self._near = near_in_colour(shelf.colours(), groups, self._train, plan.neighbours)
+        self._confused = confused or {}
 
     def __len__(self) -> int:
         return self._plan.steps_an_epoch
@@ -213,11 +224,20 @@ class TripletBatches(Dataset[Views]):
     def _choose(self, rng: np.random.Generator) -> list[int]:
         first = int(rng.choice(self._train))
         alike = [number for number in self._alike.get(first, []) if number in self._near]
-        near = rng.permutation(self._near[first])
+        near = self._near_to(first, rng)
         anything = rng.permutation(self._train)
         half = self._plan.garments_a_batch // 2
         ordered = [first, *alike[:2], *near[:half].tolist(), *anything.tolist()]
         return list(dict.fromkeys(int(number) for number in ordered))[: self._plan.garments_a_batch]
+
+    def _near_to(self, first: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Its strangers in random order, taken in turns from both kinds where there are both."""
+        near = rng.permutation(self._near[first])
+        if first not in self._confused:
+            return near
+        confused = rng.permutation(self._confused[first])
+        both = min(len(near), len(confused))
+        return np.stack([confused[:both], near[:both]], axis=1).ravel()
 
 
 def epoch_batches(dataset: TripletBatches, workers: int) -> Iterator[Views]:
@@ -233,15 +253,3 @@ def _relit(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     gain = np.exp(rng.normal(0, 0.06, 3)) * np.exp(rng.normal(0, 0.06))
     curve = (np.arange(256)[:, None] * gain).clip(0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(pixels, curve[None]), dtype=np.uint8)
-
-
-def _neighbours(
-    colours: npt.NDArray[np.float32], groups: Sequence[object], train: npt.NDArray[np.int64], count: int
-) -> dict[int, npt.NDArray[np.int64]]:
-    """For each training garment those of its weight group that are nearest in mean colour."""
-    near = {}
-    for number in train:
-        kin = np.array([other for other in train if other != number and groups[other] == groups[number]], dtype=int)
-        distance = np.linalg.norm(colours[kin] - colours[number], axis=1)
-        near[int(number)] = kin[np.argsort(distance)[:count]]
-    return near

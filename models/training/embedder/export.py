@@ -25,7 +25,7 @@ from models.training.embedder.train import EmbedderRecipe, build_network
 from models.training.export import OPSET, store_half
 from models.types import CROP_SIZE
 
-VERSION = "2"
+VERSION = "3"
 DATA = "clothing-dataset, training fold: photos re-photographed and partly altered; no store and no validation photo"
 
 

@@ -6,15 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from rich.progress import track
+
 from models.training.checkpoint import Progress, load_exported
-from models.training.data.readers import JudgedPair
+from models.training.data.readers import Fold, JudgedPair
 from models.training.embedder.dataset import RenderPlan, Studio, TripletBatches, epoch_batches
 from models.training.embedder.evaluate import describe_with, measure, prepare_trial
+from models.training.embedder.neighbours import Neighbours, confused_by
 from models.training.embedder.network import EmbedderDesign, PsNet
 from models.training.embedder.objective import Margins, NegativeMemory, RegionTriplets
 from models.training.embedder.shelf import GarmentShelf
 from models.training.fit import Schedule, fit, seed_everything
 from models.training.quicken import quicken
+
+
+DESCRIBED_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +73,15 @@ def train_embedder(
     studio = Studio(shelf, recipe.plan, seed)
     trial = prepare_trial(shelf, studio, copies=1, distractors=recipe.distractors)
 
+    confused = None if warm is None else mine_strangers(network, shelf, studio, pairs, recipe.plan.confused)
+
     def on_epoch(epoch: int) -> dict[str, float]:
         last = epoch + 1 == recipe.schedule.epochs
         return measure(trial, describe_with(network)) if last or (epoch + 1) % recipe.measure_every == 0 else {}
 
     progress = fit(
         network,
-        lambda epoch: epoch_batches(TripletBatches(shelf, studio, recipe.plan, pairs, seed, epoch), recipe.workers),
+        lambda epoch: epoch_batches(TripletBatches(shelf, studio, recipe.plan, pairs, seed, epoch, confused), recipe.workers),
         RegionTriplets(recipe.margins, NegativeMemory(recipe.memory)),
         recipe.schedule,
         folder,
@@ -80,3 +89,15 @@ def train_embedder(
         on_epoch=on_epoch,
     )
     return network, progress
+
+
+def mine_strangers(
+    network: PsNet, shelf: GarmentShelf, studio: Studio, pairs: Sequence[JudgedPair], count: int
+) -> Neighbours:
+    """The `count` training garments that `network` confuses each training garment with most."""
+    train = np.array(shelf.numbers(Fold.TRAIN))
+    network.eval()
+    describe = describe_with(network)
+    parts = [train[start : start + DESCRIBED_AT_ONCE] for start in range(0, len(train), DESCRIBED_AT_ONCE)]
+    rows = [describe([studio.plain(int(n)) for n in part]) for part in track(parts, "looking for confused garments")]
+    return confused_by(np.concatenate(rows), train, shelf.designs(pairs), count)

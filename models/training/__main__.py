@@ -1,6 +1,7 @@
 """`python -m models.training`: from the photos to the shipped weights, one command a step.
 
-labels → landmarker → complete → embedder,   detector beside them;   then unread → cohort → evidence for the policy
+labels → landmarker → complete → street → embedder,   detector beside them;
+then unread → cohort → evidence for the policy
 """
 
 from __future__ import annotations
@@ -101,6 +102,24 @@ def unread(
 
 
 @app.command()
+def street(
+    weights: Annotated[Path, typer.Option(help="The exported models.")] = Path("models/weights"),
+    work: Work = WORK,
+    data: Data = None,
+) -> None:
+    """Cut worn garments out of the street photos, for the embedder to learn from.
+
+    Example: python -m models.training street
+    """
+    from models.runtime.shipped import open_describer
+    from models.training.data.street_garments import cut_street_garments
+
+    describer = open_describer(weights)
+    count = cut_street_garments(describer.detector, describer.landmarker, data_root(data), work / "street")
+    typer.echo(f"{count} garments")
+
+
+@app.command()
 def embedder(
     work: Work = WORK,
     data: Data = None,
@@ -111,6 +130,7 @@ def embedder(
     Example: python -m models.training embedder
     """
     from models.training.data.readers import read_garments, read_pairs
+    from models.training.data.street_garments import read_street_garments
     from models.training.embedder.export import export_embedder
     from models.training.embedder.shelf import GarmentShelf, fill_shelf
     from models.training.embedder.train import FURTHER_PASS, EmbedderRecipe, train_embedder
@@ -119,7 +139,9 @@ def embedder(
     shelf = work / "shelf"
     if not shelf.exists():
         entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
-        fill_shelf(shelf, read_garments(root), {entry["photo"]: entry for entry in entries})
+        worn, worn_labels = read_street_garments(root, work / "street")
+        labels = {entry["photo"]: entry for entry in entries} | worn_labels
+        fill_shelf(shelf, [*read_garments(root), *worn], labels)
     recipe = EmbedderRecipe() if warm is None else FURTHER_PASS
     train_embedder(GarmentShelf(shelf), read_pairs(root), work / "embedder", recipe, warm=warm)
     started_from = "" if warm is None else f"{warm.name} of {file_sha256(warm)[:12]}"

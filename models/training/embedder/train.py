@@ -20,7 +20,6 @@ from models.training.embedder.shelf import GarmentShelf
 from models.training.fit import Schedule, fit, seed_everything
 from models.training.quicken import quicken
 
-
 DESCRIBED_AT_ONCE = 32
 
 
@@ -41,7 +40,7 @@ class EmbedderRecipe:
 
 
 FURTHER_PASS = EmbedderRecipe(
-    schedule=Schedule(epochs=16, learning_rate=3e-4, trunk_share=0.4, seed=2028), measure_every=8
+    schedule=Schedule(epochs=16, learning_rate=3e-4, trunk_share=0.4, seed=2029), measure_every=8
 )
 """For a network that has learnt already."""
 
@@ -81,7 +80,9 @@ def train_embedder(
 
     progress = fit(
         network,
-        lambda epoch: epoch_batches(TripletBatches(shelf, studio, recipe.plan, pairs, seed, epoch, confused), recipe.workers),
+        lambda epoch: epoch_batches(
+            TripletBatches(shelf, studio, recipe.plan, pairs, seed, epoch, confused), recipe.workers
+        ),
         RegionTriplets(recipe.margins, NegativeMemory(recipe.memory)),
         recipe.schedule,
         folder,

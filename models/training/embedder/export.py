@@ -25,8 +25,11 @@ from models.training.embedder.train import EmbedderRecipe, build_network
 from models.training.export import OPSET, store_half
 from models.types import CROP_SIZE
 
-VERSION = "3"
-DATA = "clothing-dataset, training fold: photos re-photographed and partly altered; no store and no validation photo"
+VERSION = "4"
+DATA = (
+    "clothing-dataset, training fold, and worn garments of the co-parsing training streets: photos re-photographed and "
+    "partly altered; no store and no validation photo"
+)
 
 
 def export_embedder(

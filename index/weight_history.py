@@ -150,8 +150,8 @@ class WeightHistory:
         until = _named(connection, change)
         if until is None:
             raise WeightsNotFound(f"the weights of {group} never had a version {version!r}")
-        # The change was to another group: what this one had then.
-        for one in _of_group(connection, group, limit=None, before=until.number):
+        # The name of all groups together ends with the latest change, to this group or to another.
+        for one in _of_group(connection, group, limit=None, before=until.number + 1):
             if one.source is not WeightSource.SHIPPED or not shipped:
                 return one.weights
         before = [found for name in shipped if (found := _named(connection, name, group)) is not None]

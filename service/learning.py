@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +47,6 @@ from service.schemas_weights import (
     weights_out,
 )
 
-Side = tuple[str, str | None, str | None]
-"""Kind (`item` or the pointer of a photo sent along), item id, photo id."""
-
 
 @dataclass(frozen=True, slots=True)
 class WeightLearner:
@@ -68,58 +66,28 @@ class WeightLearner:
         Raises ItemNotFound, NoGarmentFound, ReadOnly, and what looking at a photo raises.
         """
         self.disk.require_room()
-        rules = self.rules.now()
+        started = time.perf_counter()
+        rules, version = self.rules.now(), self.reader.models_version
+        sides = _Sides(self.reader, TenantCatalogue(self.registry, caller.tenant), self.capacity, photos)
         async with self.capacity.admitted(Lane.BULK):
             measured: list[Measured] = []
-            seen: dict[Side | bytes, tuple[JudgedPhoto, ...]] = {}
             for row, pair in enumerate(fields.pairs):
-                sides = [await self._side(f"/pairs/{row}", side, pair, photos, caller.tenant, seen) for side in "ab"]
-                measured.append(await self.capacity.run(measure, *sides, rules))
-            version = self.reader.models_version
+                both = [await sides.look(pair, row, side) for side in "ab"]
+                measured.append(await self.capacity.run(measure, *both, rules))
             decided = [
                 decision_on(one, pair.verdict, pair.altered, caller.tenant, caller.key_id, version)
                 for one, pair in zip(measured, fields.pairs, strict=True)
             ]
+            learning = time.perf_counter()
             groups = await self.capacity.run(self._keep_and_learn, decided, caller.key_id)
+        now = time.perf_counter()
+        timings = sides.timings_ms | {"learn": (now - learning) * 1e3, "total": (now - started) * 1e3}
         return LearnOut(
             pairs=[_pair_out(one, decision) for one, decision in zip(measured, decided, strict=True)],
             groups=groups,
             versions=VersionsOut.of(self.rules.now().versions(version, self.registry.sequence)),
+            timings_ms={stage: round(spent, 2) for stage, spent in timings.items()},
         )
-
-    async def _side(
-        self,
-        pointer: str,
-        side: str,
-        pair: PairFields,
-        photos: Mapping[str, bytes],
-        tenant: str,
-        seen: dict[Side | bytes, tuple[JudgedPhoto, ...]],
-    ) -> tuple[JudgedPhoto, ...]:
-        """What is to be compared of a side, looked up once a request."""
-        item_id, photo_id = getattr(pair, f"item_{side}"), getattr(pair, f"photo_{side}")
-        key: Side | bytes = photos[f"{pointer}/{side}"] if item_id is None else ("item", item_id, photo_id)
-        if key not in seen:
-            if item_id is None:
-                looked = await self.reader.look(photos[f"{pointer}/{side}"], tenant)
-                seen[key] = photo_sent(looked.described)
-            else:
-                seen[key] = await self.capacity.run(
-                    self._registered, item_id, photo_id, tenant, f"{pointer}/item_{side}"
-                )
-        if not any(photo.garments for photo in seen[key]):
-            problem = FieldProblem(f"{pointer}/image_{side}", "no garment was found in the photo")
-            raise NoGarmentFound("no garment was found in a photo; nothing was kept", (problem,))
-        return seen[key]
-
-    def _registered(self, item_id: str, photo_id: str | None, tenant: str, pointer: str) -> tuple[JudgedPhoto, ...]:
-        item = TenantCatalogue(self.registry, tenant).get(item_id)
-        if photo_id is not None and photo_id not in {photo.photo_id for photo in item.photos}:
-            raise ItemNotFound(f"item {item_id!r} has no photo {photo_id!r}")
-        found = photos_of_item(item, self.reader.models_version, photo_id)
-        if not found:
-            raise InvalidField.at(pointer, "was seen by other models: register its photos anew")
-        return found
 
     def _keep_and_learn(self, decided: list[Decision], key_id: str | None) -> list[LearntGroupOut]:
         self.decisions.append(decided)
@@ -141,6 +109,50 @@ class WeightLearner:
         if trial.outcome is Outcome.BETTER and trial.new is not None:
             promoted = self.history.promote(group, trial.new, old.version, key_id, trial_report(trial))
         return _group_out(trial, old, promoted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """What the pairs of one request compare; each item and photo is looked up once."""
+
+    reader: PhotoReader
+    catalogue: TenantCatalogue
+    capacity: Capacity
+    photos: Mapping[str, bytes]
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    _seen: dict[tuple[str, str | None] | bytes, tuple[JudgedPhoto, ...]] = field(default_factory=dict)
+
+    async def look(self, pair: PairFields, row: int, side: str) -> tuple[JudgedPhoto, ...]:
+        """What is to be compared of one side of a pair; it shows a garment."""
+        item_id: str | None = getattr(pair, f"item_{side}")
+        if item_id is None:
+            found = await self._sent(self.photos[f"/pairs/{row}/{side}"])
+        else:
+            asked = (item_id, getattr(pair, f"photo_{side}"), f"/pairs/{row}/item_{side}")
+            found = await self.capacity.run(self._registered, *asked)
+        if not found:
+            problem = FieldProblem(f"/pairs/{row}/image_{side}", "no garment was found in the photo")
+            raise NoGarmentFound("no garment was found in a photo; nothing was kept", (problem,))
+        return found
+
+    async def _sent(self, photo: bytes) -> tuple[JudgedPhoto, ...]:
+        if photo not in self._seen:
+            looked = await self.reader.look(photo, self.catalogue.tenant)
+            for stage, spent in looked.timings_ms.items():
+                self.timings_ms[stage] = self.timings_ms.get(stage, 0.0) + spent
+            self._seen[photo] = photo_sent(looked.described)
+        return self._seen[photo]
+
+    def _registered(self, item_id: str, photo_id: str | None, pointer: str) -> tuple[JudgedPhoto, ...]:
+        if (item_id, photo_id) not in self._seen:
+            item = self.catalogue.get(item_id)
+            if photo_id is not None and photo_id not in {photo.photo_id for photo in item.photos}:
+                raise ItemNotFound(f"item {item_id!r} has no photo {photo_id!r}")
+            found = photos_of_item(item, self.reader.models_version, photo_id)
+            if not found:
+                raise InvalidField.at(pointer, "was seen by other models: register its photos anew")
+            self._seen[item_id, photo_id] = found
+        return self._seen[item_id, photo_id]
 
 
 def _group_out(trial: WeightTrial, old: WeightVersion, promoted: WeightVersion | None) -> LearntGroupOut:

@@ -110,6 +110,7 @@ class LearnOut(_Out):
     pairs: list[DecidedPairOut]
     groups: list[LearntGroupOut]
     versions: VersionsOut
+    timings_ms: dict[str, float]
 
 
 def version_fields(version: WeightVersion) -> dict[str, Any]:

@@ -6,15 +6,20 @@ import asyncio
 import base64
 import json
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
-from models.taxonomy import RegionName
+from index.decisions import DecidedPhoto, Decision
+from models.taxonomy import RegionName, WeightGroup
 from service.access.keys import Scope
-from tests.journeys.conftest import add, check, served, settings_for
+from service.capacity import Lane
+from tests.fakes import FAKE_MODELS
+from tests.journeys.conftest import add, check, door_of, served, settings_for
 from tests.journeys.test_access import make_key, served_with_keys
 from tests.photos import draw_pattern, encode, one_colour, photo, with_other_region
 from tests.postgres import Cluster
@@ -52,12 +57,8 @@ async def test_new_weights_change_the_version_and_the_scores_and_going_back_rest
         assert second.json()["cached"] is False
         assert scores(second) != scores(first)
         named = [answer.json()["versions"]["weights"] for answer in (first, second)]
-        assert (
-            named[0]
-            != named[1]
-            == made.json()["table_version"]
-            == (await client.get("/version")).json()["versions"]["weights"]
-        )
+        told = (await client.get("/version")).json()["versions"]["weights"]
+        assert named[0] != named[1] == told == made.json()["table_version"]
         (garment,) = second.json()["garments"]
         assert garment["matches"][0]["regions"]["collar"]["weight"] == 1.0
         back = await put(client, version=named[0])
@@ -222,6 +223,49 @@ async def test_one_wrong_pair_keeps_nothing_of_the_others(
     answer = await client.post("/weights/learn", json={"pairs": [pair(), wrong]})
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     assert (await client.post("/weights/learn", json={"pairs": []})).json()["groups"] == []
+
+
+async def test_learning_is_bulk_work_beside_which_the_service_answers(client: httpx.AsyncClient) -> None:
+    """Off the event loop, in the bulk lane, in seconds; hundreds of decisions in each group."""
+    service = door_of(client).opened
+    assert service is not None
+    rng = np.random.default_rng(0)
+    service.learner.decisions.append([random_decision(rng, group) for group in WeightGroup for _ in range(300)])
+    learning = asyncio.create_task(client.post("/weights/learn", json={"pairs": []}))
+    lanes, answered = set(), 0
+    started = time.monotonic()
+    while not learning.done():
+        lanes |= {lane for lane in Lane if service.capacity.running(lane)}
+        answered += (await client.get("/livez")).status_code == 200
+        await asyncio.sleep(0.01)
+    assert lanes == {Lane.BULK}
+    assert answered > 10
+    answer = (await learning).json()
+    assert {group["group"] for group in answer["groups"]} == set(WeightGroup) - {WeightGroup.BOTTOM}
+    assert all(group["new_weights"] is not None for group in answer["groups"])
+    # Two seconds of processor time a group here; the rest is room for machines that others use too.
+    assert time.monotonic() - started < 60
+
+
+async def test_a_full_bulk_lane_is_told_before_the_body_is_read(client: httpx.AsyncClient) -> None:
+    """503 with a time to come back; nothing is kept."""
+    service = door_of(client).opened
+    assert service is not None
+    async with AsyncExitStack() as places:
+        for _ in range(service.settings.capacity.bulk_queue):
+            await places.enter_async_context(service.capacity.admitted(Lane.BULK))
+        answer = await client.post("/weights/learn", json={"pairs": []})
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def random_decision(rng: np.random.Generator, group: WeightGroup) -> Decision:
+    """A pair of photos that is in no other."""
+    measures = rng.uniform(-1, 1, (4, 5)).astype(np.float32)
+    ours, theirs = (DecidedPhoto(rng.bytes(32).hex()) for _ in range(2))
+    verdict = "design_copy" if rng.uniform() < 0.5 else "clear"
+    nothing = np.zeros(5, np.bool_)
+    return Decision("acme", ours, theirs, verdict, frozenset(), group, FAKE_MODELS, measures, 0.0, nothing)
 
 
 async def test_too_many_pairs_or_photos_are_refused(client: httpx.AsyncClient) -> None:

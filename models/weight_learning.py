@@ -85,15 +85,18 @@ def triplets_across(evidence: Evidence, group: WeightGroup, seed: int = 2026) ->
     return Triplets(copies[chosen // max(len(others), 1)], others[chosen % max(len(others), 1)])
 
 
-def ascend(triplets: Triplets, seed: int = 2026, start: RegionWeights | None = None) -> RegionWeights:
+def ascend(
+    triplets: Triplets, seed: int = 2026, start: RegionWeights | None = None, floor: float = 0.0
+) -> RegionWeights:
     """The weights whose loss no accepted step could lower further, from `start` (equal weights) on: never a worse loss.
 
-    Raises InvalidValue without triplets.
+    No weight sinks below `floor` that did not start there. Raises InvalidValue without triplets.
     """
     if not len(triplets):
         raise InvalidValue("weights are learnt from copies beside look-alikes")
     rng = np.random.default_rng(seed)
     weights = (RegionWeights.equal() if start is None else start).values
+    guarded = weights >= floor
     best = triplets.loss(weights)
     for epoch in range(STEPS[-1][0]):
         step = next(step for until, step in STEPS if epoch < until)
@@ -105,6 +108,8 @@ def ascend(triplets: Triplets, seed: int = 2026, start: RegionWeights | None = N
                 if tried.sum() <= 0:
                     continue
                 tried /= tried.sum()
+                if (tried[guarded] < floor).any():
+                    continue
                 loss = triplets.loss(tried)
                 if loss < best:
                     weights, best = tried, loss

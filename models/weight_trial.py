@@ -16,6 +16,9 @@ from models.taxonomy import WeightGroup
 from models.weight_learning import ascend, triplets_across
 from models.weighting import RegionWeights
 
+LEAST_SHARE = 0.1
+"""What a region keeps at least, half of an equal share: without any one region an item then still shows 0.4 of the
+weight, more than the policy's `least_weight` (0.35), and a few dozen pairs can hide nothing from searches."""
 LEAST_FALL = 1e-9
 """A loss that falls by less has not fallen: that is rounding."""
 
@@ -84,7 +87,7 @@ def try_weights(
     if counts[0].lacking(LEAST_LEARNT) or counts[1].lacking(LEAST_HELD_OUT):
         return WeightTrial(group, old, counts[0], counts[1], Outcome.TOO_FEW)
     to_learn, to_decide = (triplets_across(half, group) for half in halves)
-    new = ascend(to_learn, start=old)
+    new = ascend(to_learn, start=old, floor=LEAST_SHARE)
     learning, decisive = (
         Losses(triplets.loss(old.values), triplets.loss(new.values)) for triplets in (to_learn, to_decide)
     )

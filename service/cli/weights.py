@@ -74,25 +74,24 @@ def learn(
     sent = {"content": decisions.read_bytes(), "headers": {"Content-Type": "application/json"}}
     with Console(stderr=True).status("learning"):
         answer = _ask("POST", "/weights/learn", url, data_dir, **sent)
-    table = _table("group", "", _WEIGHTS, "loss where learnt", "held out", "")
     for group in answer["groups"]:
-        losses = [_fall(group[half]["loss"]) for half in ("learning", "held_out")]
-        learnt = " ".join(_numbers(group["new_weights"] or group["old_weights"]))
-        became = f"{group['version']}: {group['message']}"
-        table.add_row(
-            *map(escape, (group["group"], "taken" if group["promoted"] else "kept", *learnt, *losses, became))
-        )
-    Console().print(table)
+        became = f"taken as {group['version']}" if group["promoted"] else f"{group['version']} kept"
+        lines = [f"{group['group']}: {became}: {group['message']}"]
+        if group["new_weights"] is not None:
+            lines.append(f"  learnt: {_named(group['new_weights'])}")
+        lines += [_half(group[half], words) for half, words in _HALVES.items()]
+        Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
+_HALVES = {"learning": "learnt from", "held_out": "held out"}
 _REGIONS = tuple(name.value.replace("_", " ") for name in REGIONS)
 _WEIGHTS = ", ".join(_REGIONS)
 
 
 def _put(group: WeightGroup, body: dict[str, Any], reason: str | None, url: str | None, data_dir: Path | None) -> None:
     answer = _ask("PUT", f"/weights/{group.value}", url, data_dir, json=body | {"reason": reason})
-    weights = ", ".join(f"{name} {value}" for name, value in zip(_REGIONS, _numbers(answer["weights"]), strict=True))
-    Console().print(f"{group.value} {answer['version']}: {weights}", markup=False, highlight=False)
+    told = f"{group.value} {answer['version']}: {_named(answer['weights'])}"
+    Console().print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _ask(method: str, path: str, url: str | None, data_dir: Path | None, **options: Any) -> dict[str, Any]:
@@ -106,6 +105,15 @@ def _ask(method: str, path: str, url: str | None, data_dir: Path | None, **optio
     return answer
 
 
+def _half(half: Mapping[str, Any], words: str) -> str:
+    pairs = f"{half['pairs']['copies']} copies, {half['pairs']['look_alikes']} look-alikes"
+    return f"  {words}: {pairs}" + (f", loss {_fall(half['loss'])}" if half["loss"] else "")
+
+
+def _named(weights: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in zip(_REGIONS, _numbers(weights), strict=True))
+
+
 def _numbers(weights: Mapping[str, float]) -> tuple[str, ...]:
     return tuple(f"{weights[name.value]:.3f}" for name in REGIONS)
 
@@ -116,8 +124,8 @@ def _why(report: Mapping[str, Any]) -> str:
     return " ".join(f"{name}: {value}" for name, value in report.items())
 
 
-def _fall(loss: Mapping[str, float] | None) -> str:
-    return "" if loss is None else f"{loss['before']:.4f} → {loss['after']:.4f}"
+def _fall(loss: Mapping[str, float]) -> str:
+    return f"{loss['before']:.4f} → {loss['after']:.4f}"
 
 
 def _table(*headings: str) -> Table:

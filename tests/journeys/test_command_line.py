@@ -73,7 +73,8 @@ def test_weights_are_set_listed_gone_back_from_and_learnt(data_dir: str, folder:
     decisions.write_text(json.dumps({"pairs": [{"item_a": "cat-tee", "item_b": "summit-tee", "verdict": "clear"}]}))
     learnt = runner.invoke(app, ["weights", "learn", str(decisions), "--data-dir", data_dir])
     assert learnt.exit_code == 0, learnt.output
-    assert "kept" in learnt.output
+    assert f"t_shirt: {shipped} kept: more pairs are needed" in learnt.output
+    assert "1 look-alikes" in learnt.output
 
 
 @pytest.mark.parametrize("command", ["list", "set", "rollback", "learn"])

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from models.evidence import Evidence
 from models.taxonomy import REGION_COUNT, RegionName, WeightGroup
 from models.weight_learning import MOST_TRIPLETS, Triplets, ascend, triplets_across
-from models.weight_trial import LEAST_HELD_OUT, LEAST_LEARNT, Outcome, PairCounts, try_weights
+from models.weight_trial import LEAST_HELD_OUT, LEAST_LEARNT, LEAST_SHARE, Outcome, PairCounts, try_weights
 from models.weighting import RegionWeights
 
 GROUP = WeightGroup.T_SHIRT
@@ -61,16 +61,17 @@ COSINES = arrays(np.float64, (12, REGION_COUNT), elements=st.one_of(st.floats(-1
 STARTS = arrays(np.float64, REGION_COUNT, elements=st.floats(0, 1)).filter(lambda values: values.sum() > 1e-3)
 
 
-@given(COSINES, COSINES, STARTS)
+@given(COSINES, COSINES, STARTS, st.sampled_from([0.0, LEAST_SHARE]))
 def test_learnt_weights_are_weights_and_the_loss_never_rises(
-    copies: npt.NDArray[np.float64], others: npt.NDArray[np.float64], start: npt.NDArray[np.float64]
+    copies: npt.NDArray[np.float64], others: npt.NDArray[np.float64], start: npt.NDArray[np.float64], floor: float
 ) -> None:
     """Whatever the cosines, missing ones among them, and from wherever it starts."""
     triplets, old = Triplets(copies, others), RegionWeights(start)
-    learnt = ascend(triplets, start=old)
+    learnt = ascend(triplets, start=old, floor=floor)
     assert learnt.values.sum() == pytest.approx(1)
     assert (learnt.values >= 0).all()
     assert triplets.loss(learnt.values) <= triplets.loss(old.values) + 1e-9
+    assert (learnt.values[old.values >= floor] >= floor - 1e-9).all()
 
 
 def test_what_is_better_on_pairs_held_out_is_taken() -> None:
@@ -82,6 +83,7 @@ def test_what_is_better_on_pairs_held_out_is_taken() -> None:
     assert trial.learning_loss is not None and trial.learning_loss.fell
     assert trial.held_out_loss is not None and trial.held_out_loss.fell
     assert trial.new is not None and trial.new.values.argmax() == RegionName.CHEST.row
+    assert trial.new.values.min() >= LEAST_SHARE
 
 
 def test_what_pairs_held_out_contradict_is_not_taken() -> None:

@@ -37,8 +37,19 @@ class WeightVersionOut(_Out):
         return WeightVersionOut(**version_fields(version))
 
 
-class WeightsOut(WeightVersionOut):
+class WeightsOut(_Out):
     """The weights in force; `table_version` is what answers carry as `versions.weights`, for all groups together."""
+
+    group: WeightGroup
+    version: str
+    weights: dict[RegionName, float]
+    source: WeightSource
+    at: datetime
+    table_version: str
+
+
+class SetWeightsOut(WeightVersionOut):
+    """The version that was made; answers carry `table_version` as `versions.weights` from now on."""
 
     table_version: str
 

@@ -11,7 +11,6 @@ import structlog
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ValidationError
 
-from index.weight_history import WeightVersion
 from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.weighting import RegionWeights
 from service.access.gate import caller_of
@@ -20,7 +19,15 @@ from service.errors import InvalidField, UnsupportedBody, UploadTooLarge
 from service.requests_weights import MOST_PHOTOS, LearnFields, PutWeightsFields
 from service.routes.documented import either_body_of, json_body_of, problems, service_of
 from service.routes.intake import FIELDS_BYTES, decode_base64, invalid_fields, read_form, read_json
-from service.schemas_weights import LearnOut, WeightHistoryOut, WeightsOut, WeightVersionOut, version_fields
+from service.schemas_weights import (
+    LearnOut,
+    SetWeightsOut,
+    WeightHistoryOut,
+    WeightsOut,
+    WeightVersionOut,
+    version_fields,
+    weights_out,
+)
 from service.selvedge import Selvedge
 
 router = APIRouter(prefix="/weights", tags=["weights"])
@@ -35,12 +42,19 @@ _PHOTOS = 2
 async def read_weights(request: Request, group: WeightGroup) -> WeightsOut:
     """How much each region counts for this group when a check says nothing else."""
     service = service_of(request)
-    found = await asyncio.to_thread(service.weights.versions, group, 1)
-    return _in_force(found[0], service)
+    (found,) = await asyncio.to_thread(service.weights.versions, group, 1)
+    return WeightsOut(
+        group=group,
+        version=found.version,
+        weights=weights_out(found.weights),
+        source=found.source,
+        at=found.at,
+        table_version=service.rules.now().weights.version,
+    )
 
 
 @router.put("/{group}", responses=problems(400, 413, 422, 503), openapi_extra=json_body_of(PutWeightsFields))
-async def put_weights(request: Request, group: WeightGroup) -> WeightsOut:
+async def put_weights(request: Request, group: WeightGroup) -> SetWeightsOut:
     """Weigh the regions of a group anew, or as under an earlier version. Weights are of the whole service.
 
     In force here once this answers, within a second in every process on the same record.
@@ -60,7 +74,7 @@ async def put_weights(request: Request, group: WeightGroup) -> WeightsOut:
         made = await asyncio.to_thread(service.weights.put, group, weights, key_id, fields.reason)
     await asyncio.to_thread(service.rules.refresh)
     log.info("weights_set", group=group.value, version=made.version, source=made.source.value, key_id=key_id)
-    return _in_force(made, service)
+    return SetWeightsOut(**version_fields(made), table_version=service.rules.now().weights.version)
 
 
 @router.get("/{group}/versions", responses=problems(422, 503))
@@ -139,7 +153,3 @@ def _checked(kind: type[Fields], content: dict[str, Any]) -> Fields:
         return kind.model_validate(content)
     except ValidationError as error:
         raise invalid_fields(error) from error
-
-
-def _in_force(version: WeightVersion, service: Selvedge) -> WeightsOut:
-    return WeightsOut(**version_fields(version), table_version=service.rules.now().weights.version)

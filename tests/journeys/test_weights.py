@@ -296,3 +296,5 @@ def test_a_foreign_tenants_items_are_as_if_they_were_not_there(tmp_path: Path) -
         admin = make_key(settings, Scope.ADMIN)
         made = client.put("/weights/t_shirt", json={"weights": EQUAL}, headers=admin).json()
         assert made["key_id"] == admin["Authorization"].split("_")[1] != key_id
+        # What is in force is for all to see, who set it is not.
+        assert made["key_id"] not in client.get("/weights/t_shirt", headers=ours).text

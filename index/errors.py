@@ -2,6 +2,7 @@
 
 CatalogueError
 ├── ItemNotFound (LookupError)     no such item, photo or garment
+├── WeightsNotFound (LookupError)  no such version of a group's region weights
 ├── InvalidQuery (ValueError)      a query or filter that breaks its own rules
 ├── EmbeddingMismatch (ValueError) embeddings of another model version or dimension
 ├── SnapshotUnusable               a snapshot that cannot be trusted; the index is rebuilt from the record
@@ -16,6 +17,10 @@ class CatalogueError(Exception):
 
 class ItemNotFound(CatalogueError, LookupError):
     """No such item, photo or garment in the catalogue."""
+
+
+class WeightsNotFound(CatalogueError, LookupError):
+    """No such version in the history of a group's region weights."""
 
 
 class InvalidQuery(CatalogueError, ValueError):

@@ -1,6 +1,7 @@
 """The tables of the record, as SQLAlchemy models.
 
-items 1─n photos 1─n garments; `changes` is the log from which every live index catches up. Writers take turns (SQLite's
+items 1─n photos 1─n garments; `changes` is the log from which every live index catches up. `weight_versions` and
+`decisions` stand apart: they are of the whole service, and refer to items by name only. Writers take turns (SQLite's
 own lock, an advisory one in PostgreSQL), so the order of `sequence` is the order of commits. Whatever changes here
 needs a revision in `index/migrations`; a test compares both.
 """
@@ -27,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from index.types import DEFAULT_TENANT
 
-REVISION = "0002"
+REVISION = "0003"
 """The latest of `index/migrations`, which makes the tables below."""
 REVISION_TABLE = "record_revision"
 Number = BigInteger().with_variant(Integer, "sqlite")
@@ -149,3 +150,43 @@ class ChangeRecord(Record):
     tenant: Mapped[str] = mapped_column(server_default=DEFAULT_TENANT)
     item_id: Mapped[str]
     at: Mapped[datetime]
+
+
+class WeightVersionRecord(Record):
+    """One version of a weight group's region weights, `weights` five numbers; the group's latest is in force."""
+
+    __tablename__ = "weight_versions"
+    __table_args__ = (UniqueConstraint("weight_group", "version"),)
+    number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    weight_group: Mapped[str]
+    version: Mapped[str]
+    weights: Mapped[list[Any]]
+    source: Mapped[str]
+    at: Mapped[datetime]
+    key_id: Mapped[str | None]
+    report: Mapped[dict[str, Any]]
+
+
+class DecisionRecord(Record):
+    """A moderator's decision on a pair, with what was measured of it then.
+
+    `measures` float32 (4, 5): cosines, colour shifts, our and their backgrounds; `absent`: five bits.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    tenant: Mapped[str]
+    at: Mapped[datetime]
+    key_id: Mapped[str | None]
+    item_a: Mapped[str | None]
+    item_b: Mapped[str | None]
+    sha256_a: Mapped[str]
+    sha256_b: Mapped[str]
+    verdict: Mapped[str]
+    altered: Mapped[list[Any]]
+    weight_group: Mapped[str]
+    models_version: Mapped[str] = mapped_column(index=True)
+    measures: Mapped[bytes]
+    colour: Mapped[float]
+    absent: Mapped[int]

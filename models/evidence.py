@@ -45,6 +45,10 @@ class Evidence:
             if getattr(self, name).shape != (rows, REGION_COUNT):
                 raise InvalidValue(f"{name} needs five values a comparison")
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Evidence:
+        """The comparisons where `chosen` bool (P,) holds."""
+        return Evidence(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+
 
 def save_evidence(evidence: Evidence, path: Path) -> None:
     np.savez_compressed(path, **{field.name: getattr(evidence, field.name) for field in fields(Evidence)})

@@ -24,6 +24,8 @@ STEPS = ((40, 0.1), (60, 0.05), (80, 0.01))
 MARGIN = 0.1
 LEAST_TRIPLETS = 400
 """Fewer than this in a group, and the group takes the weights of all groups together."""
+MOST_TRIPLETS = 10_000
+"""Where copies and look-alikes make more, this many are drawn: the loss hardly moves and is quick to work out."""
 LIKE = 0.15
 """A region differs where its cosine falls this far below the mean of the others."""
 COORDINATES = ((0,), (1,), (2,), (3, 4))
@@ -69,12 +71,32 @@ def triplets_of(evidence: Evidence, groups: frozenset[str]) -> Triplets:
     return Triplets(cosines[originals].reshape(-1, REGION_COUNT), cosines[others].reshape(-1, REGION_COUNT))
 
 
-def ascend(triplets: Triplets, seed: int = 2026) -> RegionWeights:
-    """The weights whose loss no accepted step could lower further. Raises InvalidValue without triplets."""
+def triplets_across(evidence: Evidence, group: WeightGroup, seed: int = 2026) -> Triplets:
+    """Every copy of a group with every look-alike of it, whatever photo they were found for.
+
+    Moderators judge pairs; seldom is one photo judged beside both its original and a look-alike.
+    """
+    rows = evidence.where(evidence.group == group.value)
+    copies, others = (rows.cosines[side].astype(np.float64) for side in (rows.original, ~rows.original))
+    count = len(copies) * len(others)
+    chosen = np.arange(count)
+    if count > MOST_TRIPLETS:
+        chosen = np.random.default_rng(seed).choice(count, MOST_TRIPLETS, replace=False)
+    return Triplets(copies[chosen // max(len(others), 1)], others[chosen % max(len(others), 1)])
+
+
+def ascend(
+    triplets: Triplets, seed: int = 2026, start: RegionWeights | None = None, floor: float = 0.0
+) -> RegionWeights:
+    """The weights whose loss no accepted step could lower further, from `start` (equal weights) on: never a worse loss.
+
+    No weight sinks below `floor` that did not start there. Raises InvalidValue without triplets.
+    """
     if not len(triplets):
         raise InvalidValue("weights are learnt from copies beside look-alikes")
     rng = np.random.default_rng(seed)
-    weights = np.full(REGION_COUNT, 1 / REGION_COUNT)
+    weights = (RegionWeights.equal() if start is None else start).values
+    guarded = weights >= floor
     best = triplets.loss(weights)
     for epoch in range(STEPS[-1][0]):
         step = next(step for until, step in STEPS if epoch < until)
@@ -86,6 +108,8 @@ def ascend(triplets: Triplets, seed: int = 2026) -> RegionWeights:
                 if tried.sum() <= 0:
                     continue
                 tried /= tried.sum()
+                if (tried[guarded] < floor).any():
+                    continue
                 loss = triplets.loss(tried)
                 if loss < best:
                     weights, best = tried, loss

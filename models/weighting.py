@@ -27,11 +27,13 @@ class RegionWeights:
         values = np.array(self.values, dtype=np.float64)
         if values.shape != (REGION_COUNT,) or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
             raise InvalidValue("region weights are five finite numbers >= 0, not all zero")
-        # Dividing by the largest first keeps sums of huge weights finite.
-        values = values / values.max()
         # Shares that would drown in rounding are none at all.
-        values = np.where(values < NEGLIGIBLE, 0.0, values)
-        values = values / values.sum()
+        values = np.where(values < NEGLIGIBLE * values.max(), 0.0, values)
+        # Weights that were kept and read back stay as they are: dividing again would move their last digits.
+        if abs(values.sum() - 1) > NEGLIGIBLE:
+            # Dividing by the largest first keeps sums of huge weights finite.
+            values = values / values.max()
+            values = values / values.sum()
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
 

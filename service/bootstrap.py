@@ -8,7 +8,10 @@ from contextlib import ExitStack
 
 import structlog
 
+from index.database import Database
+from index.decisions import DecisionLog
 from index.registry import Registry
+from index.weight_history import WeightHistory
 from models.background import Cohort, read_cohort
 from models.runtime.describe import Describer, PhotoDescriber
 from models.runtime.running import Running, usable_cores
@@ -34,9 +37,11 @@ from service.embedded_redis import EmbeddedRedis
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
 from service.images import PhotoReader
+from service.learning import WeightLearner
 from service.observability import Metrics
 from service.policy import read_policy
 from service.registration import Registrar
+from service.rules_in_force import RulesInForce
 from service.selvedge import Selvedge
 from service.settings import ImageSettings, Settings
 
@@ -101,6 +106,10 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         registry = open_registry(settings, describer.models_version)
         opened.callback(registry.close)
         registry.start()
+        database = Database(database_url(settings))
+        opened.callback(database.close)
+        history = WeightHistory(database, rules.weights)
+        in_force = RulesInForce(rules, history)
         checks = ChecksStore(f"sqlite:///{settings.data_dir.resolve() / 'checks.sqlite'}", settings.checks.keep_days)
         opened.callback(checks.close)
         keys = open_key_store(settings)
@@ -120,16 +129,26 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     metrics.engines(describer.engines)
     metrics.batch_waiting.set_function(lambda: float(describer.waiting))
     warn_of_fallbacks(describer)
-    log.info("assembled", models=describer.models_version, sequence=registry.sequence, policy=rules.policy.version)
+    learner = WeightLearner(reader, registry, in_force, history, DecisionLog(database), capacity, disk)
+    log.info(
+        "assembled",
+        models=describer.models_version,
+        sequence=registry.sequence,
+        policy=rules.policy.version,
+        weights=in_force.now().weights.version,
+    )
     return Selvedge(
         settings=settings,
         describer=describer,
         registry=registry,
-        rules=rules,
+        rules=in_force,
+        weights=history,
+        learner=learner,
+        database=database,
         reader=reader,
-        checker=PlagiarismChecker(reader, registry, rules, verdicts, checks, capacity, metrics),
-        registrar=Registrar(reader, registry, rules, capacity, disk),
-        comparer=Comparer(reader, registry, rules, capacity),
+        checker=PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, capacity, metrics),
+        registrar=Registrar(reader, registry, in_force.now, capacity, disk),
+        comparer=Comparer(reader, registry, in_force.now, capacity),
         checks=checks,
         store=store,
         keyring=keyring,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,7 +64,7 @@ class PlagiarismChecker:
         self,
         reader: PhotoReader,
         registry: Registry,
-        rules: Rules,
+        rules: Callable[[], Rules],
         verdicts: VerdictCache,
         checks: ChecksStore,
         capacity: Capacity,
@@ -84,15 +84,16 @@ class PlagiarismChecker:
         async with self._capacity.admitted():
             sha256 = await self._reader.hash(data)
             catalogue = TenantCatalogue(self._registry, tenant)
-            # Read before the search: an add meanwhile must not be hidden by a cached answer.
-            versions = self._rules.versions(self._reader.models_version, catalogue.sequence)
+            # Read before the search: an add, or other weights, meanwhile must not be hidden by a cached answer.
+            rules = self._rules()
+            versions = rules.versions(self._reader.models_version, catalogue.sequence)
             question = fields.fingerprint()
             remembered = await self._verdicts.get(tenant, sha256, question, versions)
             if remembered is not None:
                 answer = CheckOut.model_validate_json(remembered)
             else:
                 seen = await self._reader.look(data, tenant, fields.category, sha256)
-                answer = await self._judge_photo(seen, fields, versions, catalogue)
+                answer = await self._judge_photo(seen, fields, versions, catalogue, rules)
                 answered = answer.model_dump_json().encode()
                 await self._verdicts.put(tenant, sha256, question, versions, answered)
             overlay = await self._draw(data, fields, tenant) if "overlay" in fields.include else None
@@ -112,11 +113,11 @@ class PlagiarismChecker:
             return await self._keep(answer, tenant)
 
     async def _judge_photo(
-        self, seen: SeenPhoto, fields: CheckFields, versions: Versions, catalogue: TenantCatalogue
+        self, seen: SeenPhoto, fields: CheckFields, versions: Versions, catalogue: TenantCatalogue, rules: Rules
     ) -> CheckOut:
         started = time.perf_counter()
         garments = [
-            await self._capacity.run(self._judge_garment, garment, fields, catalogue)
+            await self._capacity.run(self._judge_garment, garment, fields, catalogue, rules)
             for garment in seen.described.garments
         ]
         nothing = Verdict.CLEAR if garments else Verdict.NO_GARMENT
@@ -132,9 +133,9 @@ class PlagiarismChecker:
         )
 
     def _judge_garment(
-        self, garment: DescribedGarment, fields: CheckFields, catalogue: TenantCatalogue
+        self, garment: DescribedGarment, fields: CheckFields, catalogue: TenantCatalogue, rules: Rules
     ) -> CheckedGarmentOut:
-        weights = self._rules.weights_of(garment.detection.category.group, fields.weights)
+        weights = rules.weights_of(garment.detection.category.group, fields.weights)
         query = Query(
             garment.embeddings,
             garment.mirrored,
@@ -142,12 +143,12 @@ class PlagiarismChecker:
             self._reader.models_version,
             top_k=fields.top_k,
             min_score=fields.min_score,
-            least_weight=self._rules.policy.least_weight,
+            least_weight=rules.policy.least_weight,
             filters=fields.filters(),
         )
-        matches = judge_hits(garment, catalogue.search(query), weights, self._rules, fields.published_at)
+        matches = judge_hits(garment, catalogue.search(query), weights, rules, fields.published_at)
         return CheckedGarmentOut(
-            **garment_fields(garment, warnings_of(garment, self._rules.policy)),
+            **garment_fields(garment, warnings_of(garment, rules.policy)),
             verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
             matches=matches,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,16 +41,18 @@ class Comparer:
 
     reader: PhotoReader
     registry: Registry
-    rules: Rules
+    rules: Callable[[], Rules]
     capacity: Capacity
 
     async def compare(self, data_a: bytes, data_b: bytes, fields: CompareFields, tenant: str) -> CompareOut:
         """Is photo a a copy of photo b? Every garment of a with the garment of b that it resembles most."""
         started = time.perf_counter()
+        rules = self.rules()
         async with self.capacity.admitted():
             seen_a = await self.reader.look(data_a, tenant, fields.category)
             seen_b = await self.reader.look(data_b, tenant, fields.category)
-            pairs = await self.capacity.run(self._pair, seen_a.described.garments, seen_b.described.garments, fields)
+            garments = seen_a.described.garments, seen_b.described.garments
+            pairs = await self.capacity.run(self._pair, *garments, fields, rules)
         nothing = Verdict.CLEAR if seen_a.described.garments and seen_b.described.garments else Verdict.NO_GARMENT
         stages = {stage: seen_a.timings_ms[stage] + seen_b.timings_ms[stage] for stage in seen_a.timings_ms}
         stages["total"] = (time.perf_counter() - started) * 1e3
@@ -57,7 +60,7 @@ class Comparer:
             ComparedPhotoOut(
                 image=ImageOut.of(seen.described),
                 garments=[
-                    GarmentOut(**garment_fields(garment, warnings_of(garment, self.rules.policy)))
+                    GarmentOut(**garment_fields(garment, warnings_of(garment, rules.policy)))
                     for garment in seen.described.garments
                 ],
             )
@@ -68,7 +71,7 @@ class Comparer:
             photo_a=photos[0],
             photo_b=photos[1],
             pairs=pairs,
-            versions=VersionsOut.of(self.rules.versions(self.reader.models_version, self.registry.sequence)),
+            versions=VersionsOut.of(rules.versions(self.reader.models_version, self.registry.sequence)),
             timings_ms={stage: round(spent, 2) for stage, spent in stages.items()},
         )
 
@@ -76,7 +79,7 @@ class Comparer:
         """The registered items that show the same garment, from either side: best likeness first, no verdict."""
         started = time.perf_counter()
         async with self.capacity.admitted():
-            versions = self.rules.versions(self.reader.models_version, self.registry.sequence)
+            versions = self.rules().versions(self.reader.models_version, self.registry.sequence)
             catalogue = TenantCatalogue(self.registry, tenant)
             seen = await self.reader.look(data, tenant, fields.category)
             searching = time.perf_counter()
@@ -100,44 +103,54 @@ class Comparer:
             self.reader.models_version,
             top_k=min(MOST_RANKED, RANKED_FOR_EACH * fields.top_k),
             min_score=fields.min_score,
-            least_weight=self.rules.policy.least_weight,
+            least_weight=self.rules().policy.least_weight,
             filters=fields.filters(),
         )
         found = [self._found(garment, hit) for hit in catalogue.search(query)]
         found.sort(key=lambda one: (-one.likeness, -one.score, one.item_id))
-        warnings = warnings_of(garment, self.rules.policy)
+        warnings = warnings_of(garment, self.rules().policy)
         return FoundGarmentOut(**garment_fields(garment, warnings), hits=found[: fields.top_k])
 
     def _found(self, garment: DescribedGarment, hit: Hit) -> FoundOut:
         distance = colour_distance(garment.mirrored if hit.mirrored else garment.embeddings, hit.garment.embeddings)
         same_group = garment.detection.category.group is hit.garment.detection.category.group
-        likeness = self.rules.policy.same_garment.likeness().of(hit.score, distance, same_group=same_group)
+        likeness = self.rules().policy.same_garment.likeness().of(hit.score, distance, same_group=same_group)
         return FoundOut(
             item_id=hit.item_id,
             photo_id=hit.photo_id,
             score=round(hit.score, 4),
             likeness=round(likeness, 4),
             mirrored=hit.mirrored,
-            same_photo=is_same_photo(garment, hit.garment, self.rules.policy.same_photo_distance),
+            same_photo=is_same_photo(garment, hit.garment, self.rules().policy.same_photo_distance),
             item=ItemOut.of(hit.item_id, hit.details),
         )
 
     def _pair(
-        self, ours: tuple[DescribedGarment, ...], theirs: tuple[DescribedGarment, ...], fields: CompareFields
+        self,
+        ours: tuple[DescribedGarment, ...],
+        theirs: tuple[DescribedGarment, ...],
+        fields: CompareFields,
+        rules: Rules,
     ) -> list[PairOut]:
         pairs = []
         for row, garment in enumerate(ours):
-            weights = self.rules.weights_of(garment.detection.category.group, fields.weights)
-            resemblances = [compare_garments(garment, other, weights, self.rules.cohort) for other in theirs]
-            if not resemblances:
+            weights = rules.weights_of(garment.detection.category.group, fields.weights)
+            if not theirs:
                 continue
-            best = int(np.argmax([resemblance.score for resemblance in resemblances]))
-            match = judge(resemblances[best], weights, self.rules.policy, fields.published_at_a, fields.published_at_b)
-            fields_of_match = match_fields(match, resemblances[best].score)
-            pairs.append(
-                PairOut(garment_a=row, garment_b=best, mirrored=resemblances[best].mirrored, **fields_of_match)
-            )
+            best, found = closest_garment(garment, theirs, weights, rules.cohort)
+            match = judge(found, weights, rules.policy, fields.published_at_a, fields.published_at_b)
+            fields_of_match = match_fields(match, found.score)
+            pairs.append(PairOut(garment_a=row, garment_b=best, mirrored=found.mirrored, **fields_of_match))
         return pairs
+
+
+def closest_garment(
+    ours: DescribedGarment, theirs: Sequence[DescribedGarment], weights: RegionWeights, cohort: Cohort
+) -> tuple[int, Resemblance]:
+    """The garment of some, one at least, that ours resembles most: its place among them, and how."""
+    resemblances = [compare_garments(ours, other, weights, cohort) for other in theirs]
+    best = int(np.argmax([resemblance.score for resemblance in resemblances]))
+    return best, resemblances[best]
 
 
 def compare_garments(

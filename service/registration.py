@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from index.registry import Registry
@@ -25,7 +26,7 @@ class Registrar:
 
     reader: PhotoReader
     registry: Registry
-    rules: Rules
+    rules: Callable[[], Rules]
     capacity: Capacity
     disk: DiskGuard
 
@@ -54,7 +55,8 @@ class Registrar:
             added: Added = await self.capacity.run(TenantCatalogue(self.registry, tenant).add, new, data)
             now = time.perf_counter()
         timings = seen.timings_ms | {"store": (now - stored) * 1e3, "total": (now - started) * 1e3}
-        warnings = [warnings_of(garment, self.rules.policy) for garment in photo.garments]
+        rules = self.rules()
+        warnings = [warnings_of(garment, rules.policy) for garment in photo.garments]
         return AddedOut(
             item_id=added.item_id,
             photo_id=added.photo_id,
@@ -66,6 +68,6 @@ class Registrar:
                 for garment, found in zip(photo.garments, warnings, strict=True)
             ],
             warnings=list(dict.fromkeys(warning for found in warnings for warning in found)),
-            versions=VersionsOut.of(self.rules.versions(photo.models_version, added.sequence)),
+            versions=VersionsOut.of(rules.versions(photo.models_version, added.sequence)),
             timings_ms={stage: round(spent, 2) for stage, spent in timings.items()},
         )

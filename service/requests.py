@@ -27,14 +27,14 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _parse_object(value: Any) -> Any:
+def parse_json(value: Any) -> Any:
     """A form field carries its JSON as text."""
     if not isinstance(value, str):
         return value
     try:
         return json.loads(value, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"is no JSON object: {error}") from error
+        raise ValueError(f"is no JSON: {error}") from error
 
 
 def _split(value: Any) -> Any:
@@ -61,7 +61,7 @@ def _printable(value: str) -> str:
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 Text = Annotated[str, StringConstraints(max_length=1_000), AfterValidator(_printable)]
 Url = Annotated[str, StringConstraints(max_length=2_000, pattern="^https?://"), AfterValidator(_printable)]
-Metadata = Annotated[dict[str, Any], BeforeValidator(_parse_object), AfterValidator(_storable)]
+Metadata = Annotated[dict[str, Any], BeforeValidator(parse_json), AfterValidator(_storable)]
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Part = Literal["landmarks", "regions", "overlay"]
 
@@ -87,7 +87,7 @@ class SearchFields(_Fields):
 class WeightedFields(_Fields):
     """`weights`: a JSON object region → number; regions left out keep their learned value."""
 
-    weights: Annotated[dict[RegionName, Weight], BeforeValidator(_parse_object)] | None = None
+    weights: Annotated[dict[RegionName, Weight], BeforeValidator(parse_json)] | None = None
 
     @model_validator(mode="after")
     def _not_all_zero(self) -> WeightedFields:

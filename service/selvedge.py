@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from index.database import Database
 from index.errors import CatalogueError
 from index.registry import Registry
+from index.weight_history import WeightHistory
 from models.runtime.describe import Describer
 from service.access.keyring import Keyring
 from service.access.rates import Rates
 from service.cache_store import CacheStore
 from service.canary import Canary
 from service.capacity import Capacity
-from service.check import PlagiarismChecker, Rules
+from service.check import PlagiarismChecker
 from service.checks_store import ChecksStore
 from service.claims import Claims
 from service.compare import Comparer
@@ -22,8 +24,10 @@ from service.disk import DiskGuard
 from service.embedded_redis import EmbeddedRedis
 from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
+from service.learning import WeightLearner
 from service.observability import Metrics
 from service.registration import Registrar
+from service.rules_in_force import RulesInForce
 from service.settings import Settings
 
 _CANARY_S = 5.0
@@ -53,7 +57,10 @@ class Selvedge:
     settings: Settings
     describer: Describer
     registry: Registry
-    rules: Rules
+    rules: RulesInForce
+    weights: WeightHistory
+    learner: WeightLearner
+    database: Database
     reader: PhotoReader
     checker: PlagiarismChecker
     registrar: Registrar
@@ -75,6 +82,7 @@ class Selvedge:
         """Begin what goes on beside requests."""
         every, within = self.settings.canary.every_s, self.settings.canary.within_s
         self._running.append(asyncio.create_task(self.canary.keep_running(self.registry, every, within, metrics)))
+        self._running.append(asyncio.create_task(self.rules.keep_following()))
 
     async def readiness(self) -> Readiness:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""
@@ -109,5 +117,6 @@ class Selvedge:
         self.describer.close()
         self.checks.close()
         self.registry.close()
+        self.database.close()
         if self.redis is not None:
             self.redis.stop()

@@ -16,6 +16,7 @@ from index.errors import CatalogueError
 from models.errors import ModelsError
 from service.cli.index_commands import index_app
 from service.cli.keys import app as keys_app
+from service.cli.weights import app as weights_app
 from service.errors import ServiceError
 from service.settings import Settings, read_settings, settings_table
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(index_app, name="index")
 app.add_typer(keys_app, name="keys")
+app.add_typer(weights_app, name="weights")
 DataDir = Annotated[Path | None, typer.Option(help="Where record and photos lie (SELVEDGE_DATA_DIR).")]
 Url = Annotated[str | None, typer.Option(help="Talk to a running service there instead of opening the data dir.")]
 

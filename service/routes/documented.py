@@ -84,11 +84,34 @@ def json_body_of(fields: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": _object_of(fields, {})}}}}
 
 
+def either_body_of(fields: type[BaseModel]) -> dict[str, Any]:
+    """`openapi_extra=` of a route that reads JSON, or a form whose fields carry it beside file parts of any name."""
+    as_json = _object_of(fields, {})
+    as_form = as_json | {"additionalProperties": {"type": "string", "format": "binary"}}
+    content = {"application/json": {"schema": as_json}, "multipart/form-data": {"schema": as_form}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def _object_of(fields: type[BaseModel], photos: dict[str, Any]) -> dict[str, Any]:
-    schema = fields.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema = _inlined(fields.model_json_schema(ref_template="#/components/schemas/{model}"))
     return {
         "type": "object",
         "properties": photos | schema["properties"],
         "required": [*photos, *schema.get("required", [])],
         "additionalProperties": False,
     }
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """Objects that only a body is made of are told where they stand: `components` holds what answers are made of."""
+    own = {
+        f"#/components/schemas/{name}": part for name, part in schema.get("$defs", {}).items() if "properties" in part
+    }
+
+    def told(node: Any) -> Any:
+        if isinstance(node, dict):
+            found = own.get(node.get("$ref", ""))
+            return {name: told(value) for name, value in (node if found is None else found).items()}
+        return [told(value) for value in node] if isinstance(node, list) else node
+
+    return {name: told(value) for name, value in schema.items() if name != "$defs"}

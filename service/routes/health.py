@@ -72,6 +72,6 @@ async def metrics(request: Request) -> Response:
 async def version(request: Request) -> VersionOut:
     """The versions that the next answer will name."""
     service = service_of(request)
-    versions = service.rules.versions(service.reader.models_version, service.registry.sequence)
+    versions = service.rules.now().versions(service.reader.models_version, service.registry.sequence)
     engines = [EngineOut(**asdict(engine), fell_back=engine.fell_back) for engine in service.describer.engines]
     return VersionOut(service=request.app.version, versions=VersionsOut.of(versions), engines=engines)

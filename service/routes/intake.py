@@ -52,7 +52,7 @@ async def read_submission(request: Request, photos: tuple[str, ...], service: Se
     max_bytes, pace = service.settings.images.max_bytes, service.settings.uploads.pace()
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        found = await _read_form(request, len(photos) * max_bytes + FIELDS_BYTES, pace)
+        found = await read_form(request, len(photos) * max_bytes + FIELDS_BYTES, pace)
     elif kind == "application/json":
         # Base64 makes four bytes of three.
         content = await read_json(request, len(photos) * max_bytes * 4 // 3 + FIELDS_BYTES, pace)
@@ -99,11 +99,12 @@ def _named_in(message: str) -> str:
     return "/" + message.removeprefix("Value error, ").split(":")[0]
 
 
-async def _read_form(request: Request, max_bytes: int, pace: BodyPace) -> Submission:
+async def read_form(request: Request, max_bytes: int, pace: BodyPace, most_files: int = 4) -> Submission:
+    """A form of at most `max_bytes`. Raises MalformedRequest, UploadTooLarge, UploadTooSlow, InvalidField."""
     parser = MultiPartParser(
         request.headers,
         _counted(request, max_bytes, pace),
-        max_files=4,
+        max_files=most_files,
         max_fields=_MOST_FIELDS,
         max_part_size=FIELDS_BYTES,
     )
@@ -138,13 +139,18 @@ def _decode_photos(content: dict[str, Any], names: tuple[str, ...]) -> Submissio
             continue
         if not isinstance(text, str):
             raise InvalidField.at(f"/{name}_base64", "is no text")
-        if text.startswith("data:"):
-            text = text.partition(",")[2]
-        try:
-            photos[name] = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise InvalidField.at(f"/{name}_base64", f"is no base64: {error}") from error
+        photos[name] = decode_base64(text, f"/{name}_base64")
     return Submission(photos, content)
+
+
+def decode_base64(text: str, pointer: str) -> bytes:
+    """Base64, or a data URI of it. Raises InvalidField."""
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidField.at(pointer, f"is no base64: {error}") from error
 
 
 async def _fetch_photos(found: Submission, names: tuple[str, ...], fetcher: UrlFetcher | None) -> Submission:

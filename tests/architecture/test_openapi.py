@@ -16,7 +16,8 @@ ROUTES = {
     ("post", "/compare"), ("post", "/search"), ("post", "/index/add"), ("get", "/index/stats"),
     ("get", "/index/items"), ("get", "/index/items/{item_id}"), ("patch", "/index/items/{item_id}"),
     ("delete", "/index/items/{item_id}"), ("get", "/index/items/{item_id}/photos/{photo_id}"),
-    ("get", "/weights/{group}"), ("get", "/livez"), ("get", "/readyz"), ("get", "/metrics"), ("get", "/version"),
+    ("get", "/weights/{group}"), ("put", "/weights/{group}"), ("get", "/weights/{group}/versions"),
+    ("post", "/weights/learn"), ("get", "/livez"), ("get", "/readyz"), ("get", "/metrics"), ("get", "/version"),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from models.taxonomy import RegionName
 from service.access.keys import Scope, mint
 from service.access.keys_store import open_key_store
 from service.access.permits import ANYBODY, PERMITS, Permits
@@ -56,6 +58,11 @@ def photos(path: str) -> dict[str, Any]:
 def send(client: httpx.Client, method: str, template: str, headers: dict[str, str]) -> httpx.Response:
     """A well-formed request to a route."""
     path = asked(template)
+    if path == "/weights/learn":
+        pairs = json.dumps([{"image_a": "image_a", "image_b": "image_b", "verdict": "similar"}])
+        return client.post(path, files=photos("/compare"), data={"pairs": pairs}, headers=headers)
+    if method == "PUT":
+        return client.put(path, json={"weights": dict.fromkeys(RegionName, 1)}, headers=headers)
     if method == "POST":
         data = {"item_id": "SKU-1"} if path == "/index/add" else {}
         return client.post(path, files=photos(path), data=data, headers=headers)

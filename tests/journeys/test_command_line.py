@@ -16,12 +16,16 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from models.taxonomy import RegionName
+from models.weighting import read_weight_table
 from service.app import create_app
 from service.bootstrap import assemble
 from service.cli.commands import app
+from service.cli.connection import Refused
 from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import WARDROBE
+from service.settings import Settings
 from tests.fakes import FakeDescriber
 from tests.policies import make_policy
 
@@ -48,6 +52,37 @@ def folder(tmp_path: Path) -> Path:
     for number, design in enumerate(WARDROBE[:3]):
         (photos / f"{design.name}.jpg").write_bytes(render(design, Scene.drawn(number, 240, 300)).jpeg())
     return photos
+
+
+def test_weights_are_set_listed_gone_back_from_and_learnt(data_dir: str, folder: Path, tmp_path: Path) -> None:
+    """What a run changes the next finds; what is refused is told in the service's words."""
+    weights = json.dumps(dict.fromkeys(RegionName, 1))
+    made = runner.invoke(app, ["weights", "set", "dress", weights, "--reason", "equal", "--data-dir", data_dir])
+    assert made.exit_code == 0, made.output
+    assert "collar 0.200" in made.output
+    shipped = read_weight_table(Settings().weights_dir / "region_weights.json").version
+    back = runner.invoke(app, ["weights", "rollback", "dress", shipped, "--data-dir", data_dir])
+    assert back.exit_code == 0, back.output
+    listed = runner.invoke(app, ["weights", "list", "dress", "--data-dir", data_dir]).output
+    assert [word for word in listed.split() if word in ("shipped", "put", "rollback")] == ["rollback", "put", "shipped"]
+    wrong = runner.invoke(app, ["weights", "set", "dress", '{"collar": 1}', "--data-dir", data_dir])
+    assert isinstance(wrong.exception, Refused)
+    assert "all five regions" in str(wrong.exception)
+    runner.invoke(app, ["add", str(folder), "--data-dir", data_dir])
+    decisions = tmp_path / "decisions.json"
+    decisions.write_text(json.dumps({"pairs": [{"item_a": "cat-tee", "item_b": "summit-tee", "verdict": "clear"}]}))
+    learnt = runner.invoke(app, ["weights", "learn", str(decisions), "--data-dir", data_dir])
+    assert learnt.exit_code == 0, learnt.output
+    assert f"t_shirt: {shipped} kept: more pairs are needed" in learnt.output
+    assert "1 look-alikes" in learnt.output
+
+
+@pytest.mark.parametrize("command", ["list", "set", "rollback", "learn"])
+def test_each_command_of_weights_shows_an_example(command: str) -> None:
+    """Something to copy."""
+    result = runner.invoke(app, ["weights", command, "--help"])
+    assert result.exit_code == 0
+    assert f"selvedge weights {command}" in result.output
 
 
 def test_what_one_run_adds_the_next_finds(data_dir: str, folder: Path) -> None:

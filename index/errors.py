@@ -2,6 +2,7 @@
 
 CatalogueError
 ├── ItemNotFound (LookupError)     no such item, photo or garment
+├── JobNotFound (LookupError)      no such job
 ├── InvalidQuery (ValueError)      a query or filter that breaks its own rules
 ├── EmbeddingMismatch (ValueError) embeddings of another model version or dimension
 ├── SnapshotUnusable               a snapshot that cannot be trusted; the index is rebuilt from the record
@@ -16,6 +17,10 @@ class CatalogueError(Exception):
 
 class ItemNotFound(CatalogueError, LookupError):
     """No such item, photo or garment in the catalogue."""
+
+
+class JobNotFound(CatalogueError, LookupError):
+    """No such job, or it was forgotten."""
 
 
 class InvalidQuery(CatalogueError, ValueError):

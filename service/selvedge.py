@@ -22,6 +22,7 @@ from service.disk import DiskGuard
 from service.embedded_redis import EmbeddedRedis
 from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
+from service.jobs.desk import JobDesk
 from service.observability import Metrics
 from service.registration import Registrar
 from service.settings import Settings
@@ -69,12 +70,14 @@ class Selvedge:
     redis: EmbeddedRedis | None
     canary: Canary
     disk: DiskGuard
+    jobs: JobDesk
     _running: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     async def start(self, metrics: Metrics) -> None:
         """Begin what goes on beside requests."""
         every, within = self.settings.canary.every_s, self.settings.canary.within_s
         self._running.append(asyncio.create_task(self.canary.keep_running(self.registry, every, within, metrics)))
+        self._running.append(asyncio.create_task(self.jobs.worker.run()))
 
     async def readiness(self) -> Readiness:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""
@@ -99,6 +102,7 @@ class Selvedge:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await self.jobs.queue.close()
         await asyncio.to_thread(self.capacity.close)
         await self.keyring.close()
         await self.store.close()
@@ -108,6 +112,7 @@ class Selvedge:
         self.decoder.close()
         self.describer.close()
         self.checks.close()
+        self.jobs.ledger.close()
         self.registry.close()
         if self.redis is not None:
             self.redis.stop()

@@ -41,6 +41,8 @@ def open_archive(path: Path, limits: ArchiveLimits) -> zipfile.ZipFile:
         with path.open("rb") as file:
             _refuse_large_directory(file, limits)
         archive = zipfile.ZipFile(path)
+    except TooManyLines:
+        raise
     except (zipfile.BadZipFile, struct.error, OSError, ValueError, NotImplementedError, UnicodeDecodeError) as error:
         raise DamagedArchive(f"this ZIP cannot be read: {error}") from error
     try:

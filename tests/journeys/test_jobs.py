@@ -64,7 +64,12 @@ async def test_a_zip_of_photos_becomes_items_called_like_its_files(client: httpx
 async def test_an_items_file_says_what_the_photos_are(client: httpx.AsyncClient, kind: str) -> None:
     """Fields of an add, by file; a row that is wrong is told by its line, the others are registered."""
     if kind == "csv":
-        rows = 'file,item_id,seller_id,title,metadata\na.png,SKU-1,s1,"A, shirt","{""a"": 1}"\nb.png,,,,\ngone.png,SKU-3,,,\na.png,SKU-4,,,no json\n'
+        rows = """file,item_id,seller_id,title,metadata
+a.png,SKU-1,s1,"A, shirt","{""a"": 1}"
+b.png,,,,
+gone.png,SKU-3,,,
+a.png,SKU-4,,,no json
+"""
     else:
         rows = "\n".join(
             json.dumps(row)

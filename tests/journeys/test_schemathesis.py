@@ -18,6 +18,7 @@ from schemathesis.schemas import BaseSchema
 from service.access.keys import Scope
 from tests.journeys.conftest import settings_for
 from tests.journeys.test_access import make_key
+from tests.journeys.test_jobs import zip_of
 from tests.photos import photo
 from tests.serving import served_on_a_socket
 
@@ -32,7 +33,9 @@ CONFIG = {
 }
 
 # Bytes without form say nothing about a service that looks at photos.
-schemathesis.openapi.format("binary", st.sampled_from([photo(1), photo(2), b"no photo"]))
+schemathesis.openapi.format(
+    "binary", st.sampled_from([photo(1), photo(2), b"no photo", zip_of({"SKU-1.png": photo(1)})])
+)
 
 
 @schemathesis.serializer("application/zip", "application/x-ndjson")

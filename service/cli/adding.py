@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,15 @@ class AddReport:
     known: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
 
-    def take(self, job: dict[str, Any], name_of: Callable[[dict[str, Any]], str]) -> None:
-        """Count a job that is at its end in."""
+    def take(
+        self, job: dict[str, Any], name_of: Callable[[dict[str, Any]], str], reasons: Mapping[str, str] | None = None
+    ) -> None:
+        """Count a job that is at its end in; `reasons` are better ones for some of its files."""
         self.created += job["created"]
         self.known += job["done"] - job["created"] - job["failed"]
-        self.failed += [(name_of(error), f"{error['detail']} ({error['code']})") for error in job["errors"]]
+        for error in job["errors"]:
+            reason = (reasons or {}).get(error["file"], f"{error['detail']} ({error['code']})")
+            self.failed.append((name_of(error), reason))
 
     def show(self) -> None:
         Console().print(f"{self.created} registered, {self.known} known before, {len(self.failed)} refused")
@@ -62,9 +66,10 @@ async def add_path(
     for parcel in parcels(photos):
         named = names_of(parcel)
         done = report.created + report.known + len(report.failed)
-        body = zip_chunks(named, details)
+        unread: dict[str, str] = {}
+        body = zip_chunks(named, details, unread)
         job = await run_job(client, "/index/bulk", body, _ZIP, progress, "registering", (done, len(photos)))
-        report.take(job, lambda error, named=named: str(named[error["file"]].path))  # type: ignore[misc]
+        report.take(job, lambda error, named=named: str(named[error["file"]].path), unread)  # type: ignore[misc]
     return report
 
 

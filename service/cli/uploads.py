@@ -71,10 +71,12 @@ def names_of(photos: Sequence[PhotoFile]) -> dict[str, PhotoFile]:
     return {f"{number}{photo.path.suffix.lower()}": photo for number, photo in enumerate(photos, 1)}
 
 
-async def zip_chunks(named: Mapping[str, PhotoFile], details: Mapping[str, str]) -> AsyncIterator[bytes]:
+async def zip_chunks(
+    named: Mapping[str, PhotoFile], details: Mapping[str, str], unread: dict[str, str]
+) -> AsyncIterator[bytes]:
     """The ZIP as it grows: a photo is read when its turn comes, and never lies in memory with another.
 
-    A photo that cannot be read is left out, so that its line is refused and the others are not.
+    A photo that cannot be read is left out, so that its line alone is refused; `unread` is told why, by name.
     """
     sink = _Sink()
     items = [{"file": name, "item_id": photo.item_id, **details, **photo.details} for name, photo in named.items()]
@@ -83,7 +85,8 @@ async def zip_chunks(named: Mapping[str, PhotoFile], details: Mapping[str, str])
         for name, photo in named.items():
             try:
                 archive.writestr(name, await asyncio.to_thread(photo.path.read_bytes))
-            except OSError:
+            except OSError as error:
+                unread[name] = str(error)
                 continue
             yield sink.taken()
     yield sink.taken()

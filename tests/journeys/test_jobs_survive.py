@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -17,8 +20,9 @@ import pytest
 from service.embedded_redis import EmbeddedRedis
 from tests.journeys.conftest import served, settings_for
 from tests.journeys.test_jobs import NDJSON, ZIP, finished, line_of, zip_of
-from tests.journeys.test_kill_nine import process_of
+from tests.journeys.test_kill_nine import ROOT, process_of
 from tests.photos import one_colour, photo
+from tests.policies import make_policy
 from tests.postgres import Cluster
 
 LINES = 60
@@ -151,3 +155,43 @@ def test_another_process_goes_on_with_the_job_of_a_dead_one(tmp_path: Path, post
                 assert [json.loads(result)["line"] for result in results] == list(range(1, LINES + 1))
     finally:
         redis.stop()
+
+
+def test_what_add_began_on_a_data_dir_goes_on_when_it_is_opened_again(tmp_path: Path) -> None:
+    """`selvedge add` in a process of its own, killed in the middle."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for n in range(LINES):
+        (photos / f"SKU-{n}.png").write_bytes(photo(n))
+    data_dir = tmp_path / "data"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SELVEDGE_")}
+    policy = tmp_path / "policy.json"
+    policy.write_text(make_policy().model_dump_json())
+    environment |= {"SELVEDGE_POLICY_FILE": str(policy), "SELVEDGE_REDIS_URL": "off"}
+    command = [sys.executable, "-c", ADD_WITH_FAKE_MODELS, "add", str(photos), "--data-dir", str(data_dir)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as adding:
+        deadline = time.monotonic() + 90
+        while not list(data_dir.glob("photos/*/*")) or len(list(data_dir.glob("photos/*/*"))) < LINES // 4:
+            assert time.monotonic() < deadline
+            assert adding.poll() is None
+            time.sleep(0.01)
+        adding.send_signal(signal.SIGKILL)
+    with process_of(data_dir) as (address, _), httpx.Client(base_url=address, timeout=30) as client:
+        (job,) = client.get("/jobs").json()["jobs"]
+        assert wait_for(client, job, LINES)["failed"] == 0
+        stats = client.get("/index/stats").json()
+        assert (stats["items"], stats["photos"], stats["sequence"]) == (LINES, LINES, LINES)
+
+
+ADD_WITH_FAKE_MODELS = """
+import functools
+from service.app import create_app
+from service.bootstrap import assemble
+from service.cli import connection
+from service.cli.commands import run
+from tests.fakes import FakeDescriber
+connection._make_app = functools.partial(
+    create_app, assemble=functools.partial(assemble, make_describer=lambda _: FakeDescriber())
+)
+run()
+"""

@@ -20,6 +20,7 @@ from service.compare import Comparer
 from service.decoding.decoders import PhotoDecoder
 from service.disk import DiskGuard
 from service.embedded_redis import EmbeddedRedis
+from service.ending import end_tasks
 from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
 from service.jobs.desk import JobDesk
@@ -99,9 +100,7 @@ class Selvedge:
 
     async def close(self) -> None:
         """Finish what runs, then release everything; once."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await end_tasks(*self._running)
         await self.jobs.queue.close()
         await asyncio.to_thread(self.capacity.close)
         await self.keyring.close()

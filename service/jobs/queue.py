@@ -19,6 +19,8 @@ from taskiq import AckableMessage
 from taskiq.message import BrokerMessage
 from taskiq_redis import RedisStreamBroker
 
+from service.ending import end_tasks
+
 log = structlog.get_logger()
 
 _BLOCK_MS = 1_000
@@ -156,8 +158,7 @@ class StreamQueue:
 
     async def close(self) -> None:
         if self._coming is not None:
-            self._coming.cancel()
-            await asyncio.gather(self._coming, return_exceptions=True)
+            await end_tasks(self._coming)
         if self._listening is not None:
             await self._listening.aclose()
         await self._broker.shutdown()

@@ -19,6 +19,7 @@ from index.errors import CatalogueError
 from index.job_types import Job, JobKind, LineProblem, Step
 from index.jobs import JobLedger
 from models.errors import ModelsError
+from service.ending import end_tasks
 from service.errors import ServiceError, status_and_code
 from service.jobs.intake import JobIntake
 from service.jobs.line_work import LineWork, Worked
@@ -107,9 +108,7 @@ class JobWorker:
             await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
             ended = working.done() and working.result()
         finally:
-            for task in (working, watching):
-                task.cancel()
-            await asyncio.gather(working, watching, return_exceptions=True)
+            await end_tasks(working, watching)
             # Changes nothing where it is no longer ours.
             released = await asyncio.shield(asyncio.to_thread(self._ledger.release, job_id, self._name))
         if ended:

@@ -29,7 +29,7 @@ class SlowDescriber(FakeDescriber):
 
 
 async def test_of_a_job_nothing_begins_while_a_check_waits(tmp_path: Path) -> None:
-    """One worker, eight lines in the queue before six checks come: at most what begins as they arrive is before them."""
+    """One worker, eight lines wait before six checks come: at most what begins as they arrive is before them."""
     describer = SlowDescriber()
     capacity = {"workers": 1, "queue": 10, "most_wait_s": 30.0, "bulk_queue": 8}
     async with served(settings_for(tmp_path, capacity=capacity, jobs={"at_once": 8}), describer) as client:

@@ -155,7 +155,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         redis=redis,
         canary=canary,
         disk=disk,
-        jobs=make_desk(settings, ledger, work, disk, None if link is None else link.url),
+        jobs=make_desk(settings, ledger, work, disk, metrics, None if link is None else link.url),
     )
 
 
@@ -175,7 +175,12 @@ def line_work(
 
 
 def make_desk(
-    settings: Settings, ledger: JobLedger, work: Mapping[JobKind, LineWork], disk: DiskGuard, redis_url: str | None
+    settings: Settings,
+    ledger: JobLedger,
+    work: Mapping[JobKind, LineWork],
+    disk: DiskGuard,
+    metrics: Metrics,
+    redis_url: str | None,
 ) -> JobDesk:
     """Jobs through Redis where there is one."""
     jobs = settings.jobs
@@ -189,7 +194,8 @@ def make_desk(
     intake = JobIntake(ledger, queue, folder, disk, ArchiveLimits(jobs.max_lines, jobs.max_ratio), jobs.most_live)
     at_once = jobs.at_once or max(1, min(settings.capacity.workers - 1, settings.capacity.bulk_queue))
     pace = JobPace(at_once, jobs.slice_s, jobs.lease_s, jobs.look_every_s, jobs.keep_days)
-    worker = JobWorker(ledger, queue, intake, folder, work, pace, settings.images.max_bytes)
+    alone = database_url(settings).startswith("sqlite")
+    worker = JobWorker(ledger, queue, intake, folder, work, pace, settings.images.max_bytes, alone, metrics)
     return JobDesk(ledger, queue, intake, worker, folder)
 
 

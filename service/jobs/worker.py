@@ -25,6 +25,7 @@ from service.jobs.intake import JobIntake
 from service.jobs.line_work import LineWork, Worked
 from service.jobs.lines import Line, LineReader
 from service.jobs.queue import JobQueue
+from service.observability import Metrics
 
 log = structlog.get_logger()
 
@@ -45,7 +46,10 @@ class JobPace:
 
 
 class JobWorker:
-    """One job at a time, `at_once` lines side by side; belongs to the service's event loop."""
+    """One job at a time, `at_once` lines side by side; belongs to the service's event loop.
+
+    `alone`: no other process has this record, so an upload that is not here is nowhere.
+    """
 
     def __init__(
         self,
@@ -56,6 +60,8 @@ class JobWorker:
         work: Mapping[JobKind, LineWork],
         pace: JobPace,
         max_photo_bytes: int,
+        alone: bool,
+        metrics: Metrics,
     ) -> None:
         self._ledger = ledger
         self._queue = queue
@@ -64,6 +70,8 @@ class JobWorker:
         self._work = work
         self._pace = pace
         self._max_photo_bytes = max_photo_bytes
+        self._alone = alone
+        self._metrics = metrics
         self._name = uuid4().hex
         self._next_sweep = time.monotonic() + _SWEEP_EVERY_S
         self._waiting_for: str | None = None
@@ -97,7 +105,7 @@ class JobWorker:
     async def _turn(self, job_id: str) -> None:
         """Work on a job until it is done or others wait. One whose upload lies on another machine is left to that."""
         folder = self._folder / job_id
-        if not await asyncio.to_thread(folder.is_dir):
+        if not self._alone and not await asyncio.to_thread(folder.is_dir):
             return
         job = await asyncio.to_thread(self._ledger.claim, job_id, self._name, self._pace.lease_s)
         if job is None:
@@ -131,6 +139,7 @@ class JobWorker:
                 step = await self._step(job, reader, lines)
                 if not await asyncio.to_thread(self._ledger.advance, job.job_id, self._name, self._pace.lease_s, step):
                     return False
+                self._metrics.job_lines(job.kind.value, step.done, len(step.problems))
                 if time.monotonic() >= ends:
                     if await asyncio.to_thread(self._ledger.free):
                         return False

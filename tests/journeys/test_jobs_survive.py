@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +91,25 @@ async def test_a_job_goes_on_after_an_orderly_stop(tmp_path: Path) -> None:
         assert (done["done"], done["failed"]) == (LINES, 0)
         stats = (await client.get("/index/stats")).json()
         assert (stats["items"], stats["sequence"]) == (LINES, LINES)
+
+
+async def test_a_job_whose_upload_is_gone_has_failed(tmp_path: Path) -> None:
+    """A restored backup holds the record alone; the job says so, and no other is kept waiting."""
+    body = "\n".join(line_of(seed, item_id=f"SKU-{seed}") for seed in range(LINES)).encode()
+    async with served(settings_for(tmp_path)) as client:
+        job = (await client.post("/index/bulk", content=body, headers=NDJSON)).json()
+        while (await client.get(f"/jobs/{job['job_id']}")).json()["done"] < 5:
+            await asyncio.sleep(0.01)
+    shutil.rmtree(tmp_path / "jobs")
+    async with served(settings_for(tmp_path)) as client:
+        failed = await finished(client, job)
+        assert (failed["status"], failed["failure"]) == ("failed", "its upload cannot be read any more")
+        assert 5 <= failed["done"] < LINES
+        text = (await client.get("/metrics")).text
+        assert "selvedge_job_lines_total{" not in text
+        other = (await client.post("/index/bulk", content=line_of(1, item_id="A"), headers=NDJSON)).json()
+        assert (await finished(client, other))["status"] == "done"
+        assert 'selvedge_job_lines_total{kind="adds",outcome="accepted"} 1.0' in (await client.get("/metrics")).text
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 CatalogueError
 ├── ItemNotFound (LookupError)     no such item, photo or garment
 ├── WeightsNotFound (LookupError)  no such version of a group's region weights
+├── JobNotFound (LookupError)      no such job
 ├── InvalidQuery (ValueError)      a query or filter that breaks its own rules
 ├── EmbeddingMismatch (ValueError) embeddings of another model version or dimension
 ├── SnapshotUnusable               a snapshot that cannot be trusted; the index is rebuilt from the record
@@ -21,6 +22,10 @@ class ItemNotFound(CatalogueError, LookupError):
 
 class WeightsNotFound(CatalogueError, LookupError):
     """No such version in the history of a group's region weights."""
+
+
+class JobNotFound(CatalogueError, LookupError):
+    """No such job, or it was forgotten."""
 
 
 class InvalidQuery(CatalogueError, ValueError):

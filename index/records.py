@@ -1,9 +1,9 @@
 """The tables of the record, as SQLAlchemy models.
 
-items 1─n photos 1─n garments; `changes` is the log from which every live index catches up. `weight_versions` and
-`decisions` stand apart: they are of the whole service, and refer to items by name only. Writers take turns (SQLite's
-own lock, an advisory one in PostgreSQL), so the order of `sequence` is the order of commits. Whatever changes here
-needs a revision in `index/migrations`; a test compares both.
+items 1─n photos 1─n garments; `changes` is the log from which every live index catches up; jobs 1─n job_problems and
+job_results. `weight_versions` and `decisions` stand apart: they are of the whole service, and refer to items by name
+only. Writers take turns (SQLite's own lock, an advisory one in PostgreSQL), so the order of `sequence` is the order of
+commits. Whatever changes here needs a revision in `index/migrations`; a test compares both.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from index.types import DEFAULT_TENANT
 
-REVISION = "0003"
+REVISION = "0004"
 """The latest of `index/migrations`, which makes the tables below."""
 REVISION_TABLE = "record_revision"
 Number = BigInteger().with_variant(Integer, "sqlite")
@@ -190,3 +190,55 @@ class DecisionRecord(Record):
     measures: Mapped[bytes]
     colour: Mapped[float]
     absent: Mapped[int]
+
+
+class JobRecord(Record):
+    """Bulk work. `worker` works on it until `lease_until`, unless it says before that it still does."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_tenant", "tenant", "number"),
+        Index("ix_jobs_status", "status", "number"),
+        {"sqlite_autoincrement": True},
+    )
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_id: Mapped[str] = mapped_column(unique=True)
+    tenant: Mapped[str]
+    kind: Mapped[str]
+    status: Mapped[str]
+    total: Mapped[int]
+    done: Mapped[int]
+    failed: Mapped[int]
+    created: Mapped[int]
+    position: Mapped[int] = mapped_column(Number)
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    waiting_for: Mapped[str | None]
+    failure: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class JobProblemRecord(Record):
+    """A line that was refused."""
+
+    __tablename__ = "job_problems"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_number: Mapped[int] = mapped_column(Number, ForeignKey("jobs.number", ondelete="CASCADE"), index=True)
+    line: Mapped[int]
+    file: Mapped[str | None]
+    item_id: Mapped[str | None]
+    code: Mapped[str]
+    detail: Mapped[str]
+
+
+class JobResultRecord(Record):
+    """The answer to one line, compressed."""
+
+    __tablename__ = "job_results"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    number: Mapped[int] = mapped_column(Number, primary_key=True)
+    job_number: Mapped[int] = mapped_column(Number, ForeignKey("jobs.number", ondelete="CASCADE"), index=True)
+    answer: Mapped[bytes]

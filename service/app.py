@@ -23,7 +23,7 @@ from service.logs import configure_logs
 from service.observability import Metrics
 from service.problems import install_problem_handlers
 from service.request_log import RequestLog
-from service.routes import catalogue, checks, health, weights
+from service.routes import catalogue, checks, health, jobs, weights
 from service.routes.page import page_router
 from service.selvedge import Selvedge
 from service.settings import Settings
@@ -49,8 +49,9 @@ def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> F
     )
     app.state.door = door
     install_problem_handlers(app)
-    for router in (checks.router, catalogue.router, weights.router, health.router, page_router(demo=settings.demo)):
+    for router in (checks.router, catalogue.router, jobs.router, weights.router, health.router):
         app.include_router(router)
+    app.include_router(page_router(demo=settings.demo))
     app.add_middleware(Idempotency, door=door)
     app.add_middleware(Gate, door=door)
     app.add_middleware(HangUp)

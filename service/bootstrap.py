@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 import structlog
 
 from index.database import Database
 from index.decisions import DecisionLog
+from index.job_types import JobKind
+from index.jobs import JobLedger
 from index.registry import Registry
 from index.weight_history import WeightHistory
 from models.background import Cohort, read_cohort
@@ -37,6 +40,12 @@ from service.embedded_redis import EmbeddedRedis
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
 from service.images import PhotoReader
+from service.jobs.archive import ArchiveLimits
+from service.jobs.desk import JobDesk
+from service.jobs.intake import JobIntake
+from service.jobs.line_work import AddLine, CheckLine, LineWork, PhotoOfLine
+from service.jobs.queue import JobQueue, LocalQueue, StreamQueue
+from service.jobs.worker import JobPace, JobWorker
 from service.learning import WeightLearner
 from service.observability import Metrics
 from service.policy import read_policy
@@ -116,6 +125,8 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         opened.callback(keys.close)
         keyring = Keyring(keys, settings.access.per_minute)
         fetcher = make_fetcher(settings)
+        ledger = open_ledger(settings)
+        opened.callback(ledger.close)
         redis, store = _open_store(settings, metrics)
         opened.pop_all()
     link = store.link if isinstance(store, RedisStore) else None
@@ -128,6 +139,9 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     metrics.watch(registry, capacity, disk)
     metrics.engines(describer.engines)
     metrics.batch_waiting.set_function(lambda: float(describer.waiting))
+    checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, capacity, metrics)
+    registrar = Registrar(reader, registry, in_force.now, capacity, disk)
+    work = line_work(registrar, checker, fetcher)
     warn_of_fallbacks(describer)
     learner = WeightLearner(reader, registry, in_force, history, DecisionLog(database), capacity, disk)
     log.info(
@@ -146,8 +160,8 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         learner=learner,
         database=database,
         reader=reader,
-        checker=PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, capacity, metrics),
-        registrar=Registrar(reader, registry, in_force.now, capacity, disk),
+        checker=checker,
+        registrar=registrar,
         comparer=Comparer(reader, registry, in_force.now, capacity),
         checks=checks,
         store=store,
@@ -160,7 +174,48 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         redis=redis,
         canary=canary,
         disk=disk,
+        jobs=make_desk(settings, ledger, work, disk, metrics, None if link is None else link.url),
     )
+
+
+def open_ledger(settings: Settings) -> JobLedger:
+    """The record of jobs. A SQLite record has one process: whoever held a job before is dead."""
+    ledger = JobLedger(database_url(settings))
+    if database_url(settings).startswith("sqlite"):
+        ledger.release_all()
+    return ledger
+
+
+def line_work(
+    registrar: Registrar, checker: PlagiarismChecker, fetcher: UrlFetcher | None
+) -> Mapping[JobKind, LineWork]:
+    photos = PhotoOfLine(fetcher)
+    return {JobKind.ADDS: AddLine(registrar, photos), JobKind.CHECKS: CheckLine(checker, photos)}
+
+
+def make_desk(
+    settings: Settings,
+    ledger: JobLedger,
+    work: Mapping[JobKind, LineWork],
+    disk: DiskGuard,
+    metrics: Metrics,
+    redis_url: str | None,
+) -> JobDesk:
+    """Jobs through Redis where there is one."""
+    jobs = settings.jobs
+    folder = (jobs.folder or settings.data_dir / "jobs").resolve()
+    if redis_url is None:
+        queue: JobQueue = LocalQueue(jobs.lease_s)
+    else:
+        # One stream a record: several services may share a Redis.
+        record = hashlib.sha256(database_url(settings).encode()).hexdigest()[:12]
+        queue = StreamQueue(redis_url, f"selvedge:jobs:{record}", jobs.lease_s)
+    intake = JobIntake(ledger, queue, folder, disk, ArchiveLimits(jobs.max_lines, jobs.max_ratio), jobs.most_live)
+    at_once = jobs.at_once or max(1, min(settings.capacity.workers - 1, settings.capacity.bulk_queue))
+    pace = JobPace(at_once, jobs.slice_s, jobs.lease_s, jobs.look_every_s, jobs.keep_days)
+    alone = database_url(settings).startswith("sqlite")
+    worker = JobWorker(ledger, queue, intake, folder, work, pace, settings.images.max_bytes, alone, metrics)
+    return JobDesk(ledger, queue, intake, worker, folder)
 
 
 def make_decoder(images: ImageSettings) -> PhotoDecoder:

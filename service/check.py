@@ -17,7 +17,7 @@ from models.types import DescribedGarment
 from models.weighting import RegionWeights, WeightTable
 from service.access.tenancy import TenantCatalogue
 from service.cache import VerdictCache, Versions
-from service.capacity import Capacity
+from service.capacity import Capacity, Lane
 from service.checks_store import ChecksStore, new_check_id
 from service.errors import ChecksUnavailable, InvalidField
 from service.images import PhotoReader, SeenPhoto
@@ -78,10 +78,10 @@ class PlagiarismChecker:
         self._capacity = capacity
         self._metrics = metrics
 
-    async def check(self, data: bytes, fields: CheckFields, tenant: str) -> CheckOut:
+    async def check(self, data: bytes, fields: CheckFields, tenant: str, lane: Lane = Lane.CHECKS) -> CheckOut:
         """The answer, kept under its own check id."""
         started = time.perf_counter()
-        async with self._capacity.admitted():
+        async with self._capacity.admitted(lane):
             sha256 = await self._reader.hash(data)
             catalogue = TenantCatalogue(self._registry, tenant)
             # Read before the search: an add, or other weights, meanwhile must not be hidden by a cached answer.

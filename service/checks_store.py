@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from index.types import DEFAULT_TENANT
 from service.errors import CheckNotFound, ChecksUnavailable
+from service.ulid import new_ulid
 
 _TABLES = MetaData()
 _CHECKS = Table(
@@ -37,7 +37,6 @@ _CHECKS = Table(
     Column("answer", LargeBinary(), nullable=False),
 )
 _SWEEP_EVERY_S = 3_600.0
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class ChecksStore:
@@ -91,9 +90,8 @@ class ChecksStore:
 
 
 def new_check_id() -> str:
-    """`chk_` and a ULID: 48 bits of milliseconds, 80 of chance, sortable by time. Source: github.com/ulid/spec."""
-    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    return "chk_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+    """`chk_` and a ULID."""
+    return "chk_" + new_ulid()
 
 
 def _now() -> datetime:

@@ -12,6 +12,12 @@ ServiceError
 │   ├── UrlFailed                 a URL that did not give a photo in time
 │   ├── KeyReused                 an Idempotency-Key with another body than before
 │   ├── StillRunning              a request with this Idempotency-Key is in flight
+│   ├── DamagedArchive            a ZIP that cannot be read, is encrypted, or holds no line
+│   ├── UnsafeArchive             a ZIP with names that lead out of it, twice the same one, or links
+│   ├── NestedArchive             an archive inside a ZIP
+│   ├── ArchiveBomb               a ZIP that unfolds to far more than it is
+│   ├── TooManyLines              more lines or files than one job may have
+│   ├── TooManyJobs               the tenant has enough jobs that are not done
 │   └── NoGarmentFound            nothing to register in the photo
 ├── AccessError (ValueError)      who asks may not
 │   ├── InvalidKey                no API key, or one that is unknown, expired or revoked
@@ -102,6 +108,30 @@ class StillRunning(RequestError):
     """A request with this Idempotency-Key is in flight."""
 
 
+class DamagedArchive(RequestError):
+    """A ZIP that cannot be read, is encrypted, or holds no line."""
+
+
+class UnsafeArchive(RequestError):
+    """A ZIP whose names lead out of it or are there twice, or that holds links."""
+
+
+class NestedArchive(RequestError):
+    """An archive inside a ZIP."""
+
+
+class ArchiveBomb(RequestError):
+    """A ZIP that unfolds to far more than it is."""
+
+
+class TooManyLines(RequestError):
+    """More lines or files than one job may have."""
+
+
+class TooManyJobs(RequestError):
+    """The tenant has enough jobs that are not done yet."""
+
+
 class NoGarmentFound(RequestError):
     """The photo holds no garment to register."""
 
@@ -186,6 +216,12 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     RateExceeded: (429, "rate_exceeded"),
     KeyNotFound: (404, "key_not_found"),
     KeysUnavailable: (503, "keys_unavailable"),
+    DamagedArchive: (422, "damaged_archive"),
+    UnsafeArchive: (422, "unsafe_archive"),
+    NestedArchive: (422, "nested_archive"),
+    ArchiveBomb: (422, "archive_bomb"),
+    TooManyLines: (413, "too_many_lines"),
+    TooManyJobs: (429, "too_many_jobs"),
     NoGarmentFound: (422, "no_garment"),
     CheckNotFound: (404, "check_not_found"),
     ChecksUnavailable: (503, "checks_unavailable"),
@@ -200,6 +236,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     models_errors.UndecodableImage: (422, "undecodable_image"),
     index_errors.ItemNotFound: (404, "item_not_found"),
     index_errors.WeightsNotFound: (422, "unknown_weights"),
+    index_errors.JobNotFound: (404, "job_not_found"),
     index_errors.InvalidQuery: (422, "invalid_query"),
     index_errors.EmbeddingMismatch: (503, "index_of_other_models"),
     index_errors.IndexUnavailable: (503, "index_unavailable"),

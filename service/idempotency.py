@@ -27,6 +27,8 @@ _LONGEST_KEY = 255
 _LONGEST_ANSWER = 2_000_000
 _NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 """What another try may well answer differently; 5xx are not kept either."""
+_STREAMED = frozenset({"/index/bulk", "/check-plagiarism/bulk"})
+"""Uploads too large to hold: told apart by their length alone."""
 _HEADERS_KEPT = ("content-type", "location")
 
 
@@ -85,18 +87,21 @@ class Idempotency:
         service = self._door.service()
         settings = service.settings
         headers = Headers(scope=scope)
-        chunks = counted(
-            chunks_of(receive), headers.get("content-length", ""), _most_bytes(settings.images.max_bytes),
-            settings.uploads.pace(),
-        )  # fmt: skip
-        body = b"".join([chunk async for chunk in chunks])
+        length = headers.get("content-length", "")
+        if scope["path"] in _STREAMED:
+            body, again = length.encode(), receive
+        else:
+            most = _most_bytes(settings.images.max_bytes)
+            chunks = counted(chunks_of(receive), length, most, settings.uploads.pace())
+            body = b"".join([chunk async for chunk in chunks])
+            again = replaying(body, receive)
         name = _name(caller_of(scope).tenant, scope["path"], key)
         fingerprint = _fingerprint(body, headers.get("content-type", ""), scope["query_string"])
         running = json.dumps({"body": fingerprint}).encode()
         known = await service.claims.claim(name, running, settings.idempotency.lease_s)
         if known is not None:
             return _replay(known, fingerprint)
-        return await self._work(scope, replaying(body, receive), service.claims, name, fingerprint)
+        return await self._work(scope, again, service.claims, name, fingerprint)
 
     async def _work(self, scope: Scope, receive: Receive, claims: Claims, name: str, fingerprint: str) -> _Answer:
         answer = _Answer()

@@ -41,6 +41,7 @@ class Metrics:
         self._refusals = self._counter("selvedge_refused_total", "Requests refused by load", ["lane", "reason"])
         self._lookups = self._counter("selvedge_cache_lookups_total", "Cache look-ups", ["cache", "result"])
         self._verdicts = self._counter("selvedge_verdicts_total", "Photo verdicts given", ["verdict"])
+        self._lines = self._counter("selvedge_job_lines_total", "Lines of jobs worked through", ["kind", "outcome"])
         self._scores = self._histogram("selvedge_best_score", "Best score of a checked garment", [], _BUCKETS_SCORE)
         self._batches = self._histogram("selvedge_batch_rows", "Rows run together", ["model"], _BUCKETS_ROWS)
         self._providers = self._gauge(
@@ -85,6 +86,11 @@ class Metrics:
         self._verdicts.labels(verdict).inc()
         for score in best_scores:
             self._scores.observe(score)
+
+    def job_lines(self, kind: str, done: int, refused: int) -> None:
+        """What a few lines of a job came to."""
+        self._lines.labels(kind, "accepted").inc(done - refused)
+        self._lines.labels(kind, "refused").inc(refused)
 
     def batch(self, model: str, rows: int) -> None:
         self._batches.labels(model).observe(rows)

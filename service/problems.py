@@ -17,7 +17,16 @@ from starlette.requests import ClientDisconnect
 
 from index.errors import CatalogueError
 from models.errors import ImageError, ModelBusy
-from service.errors import AccessError, FieldProblem, Overloaded, RequestError, ServiceError, status_and_code
+from service.errors import (
+    AccessError,
+    FieldProblem,
+    InvalidField,
+    Overloaded,
+    RequestError,
+    ServiceError,
+    TooManyJobs,
+    status_and_code,
+)
 
 MEDIA_TYPE = "application/problem+json"
 _CODES = {400: "malformed_request", 404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}
@@ -62,6 +71,20 @@ def field_problems(error: ValidationError | RequestValidationError) -> tuple[Fie
     return tuple(FieldProblem(_pointer(item["loc"]), str(item["msg"])) for item in error.errors())
 
 
+def invalid_fields(error: ValidationError) -> InvalidField:
+    """What pydantic found, as one error of ours."""
+    found = tuple(
+        FieldProblem(problem.pointer if problem.pointer != "/" else _named_in(problem.message), problem.message)
+        for problem in field_problems(error)
+    )
+    return InvalidField("; ".join(f"{p.pointer.lstrip('/')}: {p.message}" for p in found), found)
+
+
+def _named_in(message: str) -> str:
+    """A rule about a whole model names its field first: "Value error, weights: …"."""
+    return "/" + message.removeprefix("Value error, ").split(":")[0]
+
+
 def _pointer(location: Sequence[str | int]) -> str:
     """RFC 6901, without the places that are the framework's."""
     parts = [str(part) for part in location if part not in ("query", "body", "path", "[key]")]
@@ -83,6 +106,8 @@ def answer_to(error: Exception) -> JSONResponse:
         headers["Connection"] = "close"
     if status == HTTPStatus.CONFLICT:
         headers["Retry-After"] = "1"
+    if isinstance(error, TooManyJobs):
+        headers["Retry-After"] = "60"
     if isinstance(error, Overloaded):
         headers["Retry-After"] = str(error.retry_after_s)
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -22,8 +22,10 @@ from service.compare import Comparer
 from service.decoding.decoders import PhotoDecoder
 from service.disk import DiskGuard
 from service.embedded_redis import EmbeddedRedis
+from service.ending import end_tasks
 from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
+from service.jobs.desk import JobDesk
 from service.learning import WeightLearner
 from service.observability import Metrics
 from service.registration import Registrar
@@ -76,6 +78,7 @@ class Selvedge:
     redis: EmbeddedRedis | None
     canary: Canary
     disk: DiskGuard
+    jobs: JobDesk
     _running: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     async def start(self, metrics: Metrics) -> None:
@@ -83,6 +86,7 @@ class Selvedge:
         every, within = self.settings.canary.every_s, self.settings.canary.within_s
         self._running.append(asyncio.create_task(self.canary.keep_running(self.registry, every, within, metrics)))
         self._running.append(asyncio.create_task(self.rules.keep_following()))
+        self._running.append(asyncio.create_task(self.jobs.worker.run()))
 
     async def readiness(self) -> Readiness:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""
@@ -104,9 +108,8 @@ class Selvedge:
 
     async def close(self) -> None:
         """Finish what runs, then release everything; once."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await end_tasks(*self._running)
+        await self.jobs.queue.close()
         await asyncio.to_thread(self.capacity.close)
         await self.keyring.close()
         await self.store.close()
@@ -116,6 +119,7 @@ class Selvedge:
         self.decoder.close()
         self.describer.close()
         self.checks.close()
+        self.jobs.ledger.close()
         self.registry.close()
         self.database.close()
         if self.redis is not None:

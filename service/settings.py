@@ -14,6 +14,7 @@ from models.preprocessing import ImageLimits
 from models.runtime.running import Batching, Device
 from service.bodies import BodyPace
 from service.errors import SettingsError
+from service.jobs.settings import JobSettings
 
 PREFIX = "SELVEDGE_"
 WEIGHTS_DIR = Path(__file__).parent.parent / "models" / "weights"
@@ -216,6 +217,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     checks: CheckSettings = CheckSettings()
     index: IndexSettings = IndexSettings()
+    jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
     models: ModelSettings = ModelSettings()
     canary: CanarySettings = CanarySettings()
@@ -248,7 +250,7 @@ def settings_table() -> list[tuple[str, str, str]]:
 def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in section.model_fields.items():
         variable = f"{prefix}{name.upper()}"
-        if isinstance(field.default, _Section):
+        if isinstance(field.default, BaseModel):
             yield from _rows(type(field.default), f"{variable}__")
         else:
             yield variable, "" if field.default is None else str(field.default), field.description or ""

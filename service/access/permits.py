@@ -11,6 +11,8 @@ from service.access.keys import Scope
 
 _CHECK = frozenset({Scope.CHECK})
 _INDEX = frozenset({Scope.INDEX})
+_BULK = _CHECK | _INDEX
+"""Of these a caller sees the jobs that it might have asked for: `service/routes/jobs.py`."""
 _EVIDENCE = frozenset({Scope.CHECK, Scope.INDEX, Scope.REVIEW})
 _ADMIN = frozenset({Scope.ADMIN})
 ANYBODY: frozenset[Scope] = frozenset()
@@ -39,6 +41,12 @@ PERMITS: Mapping[tuple[str, str], frozenset[Scope]] = {
     ("GET", "/checks/{check_id}"): frozenset({Scope.CHECK, Scope.REVIEW}),
     ("DELETE", "/checks/{check_id}"): _CHECK,
     ("POST", "/index/add"): _INDEX,
+    ("POST", "/index/bulk"): _INDEX,
+    ("POST", "/check-plagiarism/bulk"): _CHECK,
+    ("GET", "/jobs"): _BULK,
+    ("GET", "/jobs/{job_id}"): _BULK,
+    ("GET", "/jobs/{job_id}/results"): _BULK,
+    ("DELETE", "/jobs/{job_id}"): _BULK,
     ("GET", "/index/stats"): _EVIDENCE,
     ("GET", "/index/items"): frozenset({Scope.INDEX, Scope.REVIEW}),
     ("GET", "/index/items/{item_id:path}/photos/{photo_id}"): _EVIDENCE,

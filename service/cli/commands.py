@@ -16,6 +16,7 @@ from index.errors import CatalogueError
 from models.errors import ModelsError
 from service.cli.index_commands import index_app
 from service.cli.keys import app as keys_app
+from service.cli.transfer_commands import add_transfer_commands
 from service.cli.weights import app as weights_app
 from service.errors import ServiceError
 from service.settings import Settings, read_settings, settings_table
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
+add_transfer_commands(index_app)
 app.add_typer(index_app, name="index")
 app.add_typer(keys_app, name="keys")
 app.add_typer(weights_app, name="weights")
@@ -94,7 +96,7 @@ def serve(
 
 @app.command(epilog="Example: [bold]selvedge add catalogue/ --seller-id s1[/bold]")
 def add(
-    path: Annotated[Path, typer.Argument(help="A photo, or a folder of photos whose names are the item ids.")],
+    path: Annotated[Path, typer.Argument(help="A photo, a folder of photos, a CSV with a column `file`, or a ZIP.")],
     item_id: Annotated[str | None, typer.Option(help="Item id of a single photo (default: its file name).")] = None,
     seller_id: Annotated[str | None, typer.Option(help="Who sells it.")] = None,
     title: Annotated[str | None, typer.Option(help="Its title.")] = None,
@@ -103,21 +105,20 @@ def add(
     url: Url = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Register a photo, or every photo of a folder. Exit code 1 if any was refused."""
-    from service.cli.adding import add_photos, photos_at, progress_bar
+    """Register photos under their file names, or as a CSV says; stopped, it goes on. Exit code 1 if any was refused."""
+    from service.cli.adding import add_path, progress_bar
     from service.cli.connection import connect
+    from service.cli.uploads import photos_at
 
-    photos = photos_at(path, item_id)
+    photos_at(path, item_id)  # what cannot be added is told before anything is loaded
     given = {"seller_id": seller_id, "title": title, "category": category, "published_at": published_at}
     details = {name: value for name, value in given.items() if value is not None}
 
     async def work() -> int:
         async with connect(url, _quiet_settings(data_dir)) as client:
             with progress_bar() as progress:
-                report = await add_photos(client, photos, details, progress)
-        Console().print(f"{report.created} registered, {report.known} known before, {len(report.failed)} refused")
-        for file, reason in report.failed:
-            Console(stderr=True).print(f"{file}: {reason}", style="red", markup=False, highlight=False)
+                report = await add_path(client, path, item_id, details, progress)
+        report.show()
         return 1 if report.failed else 0
 
     raise typer.Exit(asyncio.run(work()))

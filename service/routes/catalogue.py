@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from index.types import ItemFilters
 from models.taxonomy import Category, WeightGroup
+from service.problems import invalid_fields
 from service.requests import AddFields, DetailFields
 from service.routes.documented import (
     body_of,
@@ -21,7 +22,7 @@ from service.routes.documented import (
     tenant_of,
     trace_stages,
 )
-from service.routes.intake import FIELDS_BYTES, invalid_fields, read_json, read_submission
+from service.routes.intake import FIELDS_BYTES, read_json, read_submission
 from service.schemas_catalogue import AddedOut, CatalogueItemOut, ItemPageOut
 
 router = APIRouter(prefix="/index", tags=["catalogue"])

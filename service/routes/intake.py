@@ -15,9 +15,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.bodies import BodyPace, counted
-from service.errors import FieldProblem, InvalidField, MalformedRequest, UnsupportedBody, UploadTooLarge, UrlIntakeOff
+from service.errors import InvalidField, MalformedRequest, UnsupportedBody, UploadTooLarge, UrlIntakeOff
 from service.fetching.fetcher import UrlFetcher
-from service.problems import field_problems
+from service.problems import invalid_fields
 from service.selvedge import Selvedge
 
 Fields = TypeVar("Fields", bound=BaseModel)
@@ -74,7 +74,7 @@ async def read_submission(request: Request, photos: tuple[str, ...], service: Se
 async def read_json(request: Request, max_bytes: int, pace: BodyPace) -> dict[str, Any]:
     """A JSON object of at most `max_bytes`. Raises MalformedRequest, UploadTooLarge, UploadTooSlow."""
     body = bytearray()
-    async for chunk in _counted(request, max_bytes, pace):
+    async for chunk in counted_body(request, max_bytes, pace):
         body += chunk
     try:
         content = json.loads(body)
@@ -85,25 +85,11 @@ async def read_json(request: Request, max_bytes: int, pace: BodyPace) -> dict[st
     return content
 
 
-def invalid_fields(error: ValidationError) -> InvalidField:
-    """What pydantic found, as one error of ours."""
-    found = tuple(
-        FieldProblem(problem.pointer if problem.pointer != "/" else _named_in(problem.message), problem.message)
-        for problem in field_problems(error)
-    )
-    return InvalidField("; ".join(f"{p.pointer.lstrip('/')}: {p.message}" for p in found), found)
-
-
-def _named_in(message: str) -> str:
-    """A rule about a whole model names its field first: "Value error, weights: …"."""
-    return "/" + message.removeprefix("Value error, ").split(":")[0]
-
-
 async def read_form(request: Request, max_bytes: int, pace: BodyPace, most_files: int = 4) -> Submission:
     """A form of at most `max_bytes`. Raises MalformedRequest, UploadTooLarge, UploadTooSlow, InvalidField."""
     parser = MultiPartParser(
         request.headers,
-        _counted(request, max_bytes, pace),
+        counted_body(request, max_bytes, pace),
         max_files=most_files,
         max_fields=_MOST_FIELDS,
         max_part_size=FIELDS_BYTES,
@@ -170,5 +156,5 @@ async def _fetch_photos(found: Submission, names: tuple[str, ...], fetcher: UrlF
     return Submission(photos, values)
 
 
-def _counted(request: Request, max_bytes: int, pace: BodyPace) -> AsyncGenerator[bytes, None]:
+def counted_body(request: Request, max_bytes: int, pace: BodyPace) -> AsyncGenerator[bytes, None]:
     return counted(request.stream(), request.headers.get("content-length", ""), max_bytes, pace)

@@ -16,9 +16,10 @@ from models.weighting import RegionWeights
 from service.access.gate import caller_of
 from service.capacity import Lane
 from service.errors import InvalidField, UnsupportedBody, UploadTooLarge
+from service.problems import invalid_fields
 from service.requests_weights import MOST_PHOTOS, LearnFields, PutWeightsFields
 from service.routes.documented import either_body_of, json_body_of, problems, service_of
-from service.routes.intake import FIELDS_BYTES, decode_base64, invalid_fields, read_form, read_json
+from service.routes.intake import FIELDS_BYTES, decode_base64, read_form, read_json
 from service.schemas_weights import (
     LearnOut,
     SetWeightsOut,

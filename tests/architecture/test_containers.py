@@ -159,3 +159,13 @@ def test_the_proxy_bounds_time_and_size_and_hides_the_metrics() -> None:
     size = re.search(r"client_max_body_size (\d+)m;", text)
     assert size is not None
     assert int(size[1]) * 1_000_000 >= 2 * Settings().images.max_bytes + FIELDS_BYTES
+
+
+def test_the_proxy_lets_jobs_through_without_holding_them() -> None:
+    """Its own disk is small; and it lets through whatever the service takes."""
+    text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text()
+    (place,) = re.findall(r"location ~ \^/\(index\|check-plagiarism\)/bulk\$ \{([^}]*)\}", text)
+    assert "proxy_request_buffering off;" in place
+    size = re.search(r"client_max_body_size (\d+)m;", place)
+    assert size is not None
+    assert int(size[1]) * 1_000_000 >= Settings().jobs.max_bytes

@@ -16,6 +16,8 @@ ROUTES = {
     ("post", "/compare"), ("post", "/search"), ("post", "/index/add"), ("get", "/index/stats"),
     ("get", "/index/items"), ("get", "/index/items/{item_id}"), ("patch", "/index/items/{item_id}"),
     ("delete", "/index/items/{item_id}"), ("get", "/index/items/{item_id}/photos/{photo_id}"),
+    ("post", "/index/bulk"), ("post", "/check-plagiarism/bulk"), ("get", "/jobs"), ("get", "/jobs/{job_id}"),
+    ("delete", "/jobs/{job_id}"), ("get", "/jobs/{job_id}/results"),
     ("get", "/weights/{group}"), ("put", "/weights/{group}"), ("get", "/weights/{group}/versions"),
     ("post", "/weights/learn"), ("get", "/livez"), ("get", "/readyz"), ("get", "/metrics"), ("get", "/version"),
 }  # fmt: skip

@@ -17,6 +17,7 @@ from service.access.keys import Scope
 from tests.fakes import FakeDescriber
 from tests.journeys.conftest import door_of, served, settings_for
 from tests.journeys.test_access import make_key
+from tests.journeys.test_jobs import NDJSON, line_of
 from tests.photos import photo
 
 ADD = "/index/add"
@@ -184,3 +185,22 @@ async def test_answers_end_with_their_time_and_claims_with_their_lease(tmp_path:
         assert await opened.claims.claim("left", b"{}", settings.idempotency.lease_s) is None
         await asyncio.sleep(1.2)
         assert await opened.claims.claim("left", b"{}", 1) is None
+
+
+async def test_an_upload_of_a_job_is_taken_in_once_and_not_held(
+    service: tuple[httpx.AsyncClient, CountingDescriber],
+) -> None:
+    """However large: the same key leads to the same job; one of another length is another request."""
+    client, _ = service
+    limit = door_of(client).service().settings.images.max_bytes
+    body = line_of(1, item_id="SKU-1").encode() + b"\n" * (3 * limit + 2_000_000)
+    headers = NDJSON | {"Idempotency-Key": "night-1"}
+    first = await client.post("/index/bulk", content=body, headers=headers)
+    again = await client.post("/index/bulk", content=body, headers=headers)
+    assert (first.status_code, again.status_code) == (202, 202), first.text
+    assert again.json() == first.json()
+    assert again.headers["location"] == first.headers["location"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert len((await client.get("/jobs")).json()["jobs"]) == 1
+    other = await client.post("/index/bulk", content=body + b"\n", headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")

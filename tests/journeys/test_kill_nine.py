@@ -21,12 +21,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def process_of(data_dir: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The service in a process of its own, ready; killed at the end if it still runs."""
+def process_of(data_dir: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The service in a process of its own, ready; killed at the end if it still runs.
+
+    `settings`: variables in lower case, without their prefix.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SELVEDGE_")}
+    environment |= {f"SELVEDGE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "tests.fake_service", str(port), str(data_dir)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         try:

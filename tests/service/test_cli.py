@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, File, Form, UploadFile
+from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
 from typer.testing import CliRunner
 
-from service.cli.adding import NothingToAdd, photos_at
 from service.cli.commands import app, run
 from service.cli.connection import Refused, Unreachable
 from service.cli.data_dir import DataDirInUse, hold_data_dir
+from service.cli.uploads import NothingToAdd, photos_at
 from service.demo.wardrobe import WARDROBE
 from service.problems import problem
 from service.settings import Settings, settings_table
@@ -74,6 +76,28 @@ def _service(seen: list[dict[str, str]]) -> FastAPI:
         known = any(item["item_id"] == item_id for item in seen)
         seen.append({"item_id": item_id, "seller_id": seller_id or ""})
         return JSONResponse({"item_id": item_id}, 200 if known else 201)
+
+    jobs: dict[str, dict[str, Any]] = {}
+
+    @service.post("/index/bulk")
+    async def bulk(request: Request) -> Response:
+        with zipfile.ZipFile(io.BytesIO(await request.body())) as archive:
+            items = [json.loads(line) for line in archive.read("items.ndjson").splitlines()]
+            broken = [item for item in items if b"broken" in archive.read(item["file"])]
+        wanted = [item for item in items if item not in broken]
+        known = {item["item_id"] for item in seen}
+        seen.extend({"item_id": item["item_id"], "seller_id": item.get("seller_id", "")} for item in wanted)
+        errors = [
+            {"file": item["file"], "code": "undecodable_image", "detail": "the image is damaged"} for item in broken
+        ]
+        created = sum(item["item_id"] not in known for item in wanted)
+        counts = {"total": len(items), "done": len(items), "failed": len(errors), "created": created}
+        jobs["job_1"] = {"job_id": "job_1", "status": "done", "errors": errors, "next_cursor": None} | counts
+        return JSONResponse(jobs["job_1"] | {"status": "queued"}, 202)
+
+    @service.get("/jobs/job_1")
+    async def job() -> dict[str, Any]:
+        return jobs["job_1"]
 
     @service.post("/check-plagiarism")
     async def check(
@@ -173,7 +197,7 @@ def test_a_refused_photo_is_named_and_the_rest_are_added(url: str, photos: Path)
     result = runner.invoke(app, ["add", str(photos), "--url", url])
     assert result.exit_code == 1
     assert "2 registered, 0 known before, 1 refused" in result.output
-    assert "SKU-0.jpg: the image is damaged (422 undecodable_image)" in result.output.replace("\n", "")
+    assert "SKU-0.jpg: the image is damaged (undecodable_image)" in result.output.replace("\n", "")
 
 
 def test_a_data_dir_in_use_is_refused(in_process: Path, photos: Path) -> None:

@@ -1,0 +1,1 @@
+"""Bulk work: uploads of many lines, worked through beside checks and after them."""

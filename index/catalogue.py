@@ -12,6 +12,7 @@ from sqlalchemy import Select, select
 from index.database import Database
 from index.design_rows import read_designs
 from index.labels import Ids
+from index.leases import Leases
 from index.manifest import Moment
 from index.reading import (
     FoundGarment,
@@ -56,6 +57,7 @@ class Catalogue:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self.leases = Leases(self._database)
 
     def add(self, photo: NewPhoto) -> Added:
         """Register a photo; a known one changes nothing but details. Raises EmbeddingMismatch, InvalidQuery."""

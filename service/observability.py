@@ -54,7 +54,11 @@ class Metrics:
         self.redis_up = self._gauge("selvedge_redis_up", "1 where Redis answered last time")
         self.index_garments = self._gauge("selvedge_index_garments", "Garments that are searched")
         self.index_sequence = self._gauge("selvedge_index_sequence", "Latest change searched")
-        self.index_stale = self._gauge("selvedge_index_stale", "1 where the record holds changes not searched yet")
+        self.index_stale = self._gauge("selvedge_index_stale", "1 where changes are known that are not searched yet")
+        self.index_behind = self._gauge("selvedge_index_behind_changes", "Known changes that are not searched yet")
+        self.index_behind_s = self._gauge(
+            "selvedge_index_behind_seconds", "Time since all of the record was known to be searched"
+        )
         self.in_flight = self._gauge("selvedge_in_flight", "Requests admitted and not finished")
         self.batch_waiting = self._gauge("selvedge_batch_waiting", "Requests that wait for a batch")
         self.ready = self._gauge("selvedge_ready", "1 where the service takes requests")
@@ -101,9 +105,12 @@ class Metrics:
 
     def watch(self, registry: Registry, capacity: Capacity, disk: DiskGuard) -> None:
         """Read these at every scrape."""
-        self.index_garments.set_function(_or_nan(lambda: float(registry.stats().searchable)))
+        # None of these asks the record: one that hangs must not hang the scrape.
+        self.index_garments.set_function(lambda: float(registry.searchable))
         self.index_sequence.set_function(_or_nan(lambda: float(registry.sequence)))
-        self.index_stale.set_function(_or_nan(lambda: float(registry.stale)))
+        self.index_stale.set_function(_or_nan(lambda: float(registry.staleness.changes > 0)))
+        self.index_behind.set_function(_or_nan(lambda: float(registry.staleness.changes)))
+        self.index_behind_s.set_function(_or_nan(lambda: registry.staleness.seconds))
         self.in_flight.set_function(lambda: float(capacity.inside))
         self.disk_free.set_function(lambda: float(disk.free_bytes()))
         self.read_only.set_function(lambda: float(disk.read_only))
@@ -128,7 +135,7 @@ class Metrics:
 
 
 def _or_nan(read: Callable[[], float]) -> Callable[[], float]:
-    """A scrape must not fail because the record is away."""
+    """A scrape must not fail because the index is not loaded."""
 
     def reading() -> float:
         try:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from index.errors import CatalogueError
+from index.following import Staleness
 from index.registry import Registry
 from models.runtime.describe import Describer
 from service.access.keyring import Keyring
@@ -34,12 +35,14 @@ class Readiness:
     """Whether checks can be trusted now, and why not.
 
     Neither `redis`, which is only a cache, nor a full `disk`, which stops adds alone, nor models that fell back to a
-    slower engine decide: they are told.
+    slower engine decide: they are told. `behind` is how far searches are behind the record; a replica that follows is
+    a fraction of a second behind, which is ready.
     """
 
     ready: bool
     models: str
     index: str
+    behind: Staleness | None
     redis: str
     access: str
     disk: str
@@ -79,7 +82,8 @@ class Selvedge:
     async def readiness(self) -> Readiness:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""
         redis = "off" if self.settings.redis_url == "off" else "up" if await self.store.reachable() else "away"
-        index = "not caught up" if not self.registry.ready else "stale" if self.registry.stale else "ok"
+        behind = self.registry.staleness if self.registry.ready else None
+        index = self._index_state(behind)
         if index == "ok":
             try:
                 await asyncio.wait_for(asyncio.to_thread(self.canary.search, self.registry), _CANARY_S)
@@ -92,7 +96,14 @@ class Selvedge:
             engine.model: f"{engine.provider}, fell back from {engine.wanted}" if engine.fell_back else engine.provider
             for engine in self.describer.engines
         }
-        return Readiness(index == models == "ok", models, index, redis, access, disk, engines)
+        return Readiness(index == models == "ok", models, index, behind, redis, access, disk, engines)
+
+    def _index_state(self, behind: Staleness | None) -> str:
+        if behind is None:
+            return "not caught up"
+        if behind.seconds <= self.settings.index.stale_after_s:
+            return "ok"
+        return f"stale: not caught up for {behind.seconds:.1f} s, at least {behind.changes} changes behind"
 
     async def close(self) -> None:
         """Finish what runs, then release everything; once."""

@@ -128,7 +128,7 @@ def compact(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
             dropped = shards.compact()
             live.write_snapshot(tick)
         after = sum(1 for _ in shards.blocks())
-    Snapshots(settings.data_dir.resolve() / "snapshots").prune(kept=1)
+    Snapshots(settings.data_dir.resolve() / "snapshots").prune(_models_version(settings), kept=1)
     Console().print(f"{dropped:,} tombstones dropped, {before} blocks are {after} now", highlight=False)
 
 

@@ -88,6 +88,10 @@ class Registry:
         """Garments that are searched; asks nothing."""
         return len(self._live)
 
+    def undescribed(self) -> int:
+        """Photos that other models described and these have not: until they are, searches miss them."""
+        return self._catalogue.count_undescribed(self._live.models_version)
+
     @property
     def sequence(self) -> int:
         """The latest change that searches see: read it before a search whose answer is to be cached under it."""
@@ -155,7 +159,7 @@ class Registry:
         return IndexStats(
             counts=counts,
             searchable=len(self._live),
-            other_versions=sum(n for other, n in counts.designs.items() if other != version),
+            undescribed=self._catalogue.count_undescribed(version, tenant),
             models_version=version,
             sequence=self._live.sequence,
             ready=self._live.ready,

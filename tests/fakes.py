@@ -38,12 +38,14 @@ class FakeDescriber:
     the first turns all vectors by a rotation of its own: compared with those of another they would say nothing.
     """
 
+    models_version = FAKE_MODELS
+    _rotation: npt.NDArray[np.float32] | None = None
     engines: tuple[Engine, ...] = (Engine("fake", CPU_PROVIDER, CPU_PROVIDER),)
     waiting = 0
 
     def __init__(self, models_version: str = FAKE_MODELS) -> None:
-        self.models_version = models_version
-        self._rotation = None if models_version == FAKE_MODELS else _rotation(models_version)
+        if models_version != FAKE_MODELS:
+            self.models_version, self._rotation = models_version, _rotation(models_version)
 
     def close(self) -> None:
         """Nothing to put away."""

@@ -30,7 +30,7 @@ _MAGIC = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"GIF8", "ima
 
 
 class StatsOut(BaseModel):
-    """The record and the live index side by side; `other_models` are designs that wait to be embedded again."""
+    """The record and the live index side by side; `other_models` are photos that wait to be embedded again."""
 
     items: int
     photos: int
@@ -79,7 +79,7 @@ async def read_stats(request: Request) -> StatsOut:
         photos=stats.counts.photos,
         garments=stats.counts.garments,
         searchable=stats.searchable,
-        other_models=stats.other_versions,
+        other_models=stats.undescribed,
         categories=dict(stats.counts.categories),
         models_version=stats.models_version,
         sequence=stats.sequence,

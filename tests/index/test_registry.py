@@ -102,18 +102,19 @@ def test_a_restart_gives_the_same_answers(registry: Registry, tmp_path: Path) ->
 
 
 def test_other_models_start_with_what_they_described(registry: Registry, tmp_path: Path) -> None:
-    """Designs of other versions are counted, not searched; adding a photo again brings it over."""
+    """What others described is counted, not searched; adding a photo again describes it beside that."""
     add(registry, 1)
     add(registry, 2)
     newer = open_registry(tmp_path, "newer models")
-    assert (newer.stats().searchable, newer.stats().other_versions) == (0, 2)
+    assert (newer.stats().searchable, newer.stats().undescribed) == (0, 2)
     garment = make_garment(1, dimension=64)
     photo = make_new_photo(1, garments=(garment,), models_version="newer models")
     assert not newer.add(photo, make_photo_bytes(1)).created
     assert found(newer, garment, models_version="newer models") == ["SKU-1"]
-    assert (newer.stats().searchable, newer.stats().other_versions) == (1, 1)
+    assert (newer.stats().searchable, newer.stats().undescribed) == (1, 1)
+    assert [photo.models_version for photo in newer.get("SKU-1").photos] == [MODELS_VERSION]
     registry.catch_up()
-    assert found(registry, make_garment(1)) == []
+    assert found(registry, make_garment(1)) == ["SKU-1"], "and is found by those of before as ever"
     newer.close()
 
 

@@ -21,6 +21,7 @@ from service.compare import Comparer
 from service.decoding.decoders import PhotoDecoder
 from service.disk import DiskGuard
 from service.embedded_redis import EmbeddedRedis
+from service.errors import KeysUnavailable
 from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
 from service.observability import Metrics
@@ -89,7 +90,7 @@ class Selvedge:
                 await asyncio.wait_for(asyncio.to_thread(self.canary.search, self.registry), _CANARY_S)
             except (CatalogueError, TimeoutError) as error:
                 index = f"canary failed: {error or 'it took too long'}"
-        access = "loopback only: no API key was made yet" if await self.keyring.empty() else "by API key"
+        access = await self._access_state()
         models = "ok" if self.canary.failure is None else f"canary failed: {self.canary.failure}"
         disk = "full: read only" if self.disk.read_only else "ok"
         engines = {
@@ -97,6 +98,13 @@ class Selvedge:
             for engine in self.describer.engines
         }
         return Readiness(index == models == "ok", models, index, behind, redis, access, disk, engines)
+
+    async def _access_state(self) -> str:
+        try:
+            open_to_all = await asyncio.wait_for(self.keyring.empty(), _CANARY_S)
+        except (KeysUnavailable, TimeoutError):
+            return "the table of keys does not answer"
+        return "loopback only: no API key was made yet" if open_to_all else "by API key"
 
     def _index_state(self, behind: Staleness | None) -> str:
         if behind is None:

@@ -30,6 +30,7 @@ from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import UNREGISTERED
 from service.disk import DiskGuard
+from service.drift import ScoreDrift
 from service.embedded_redis import EmbeddedRedis
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
@@ -124,6 +125,9 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     reader = PhotoReader(describer, seen, capacity, decoder, settings.images.max_bytes)
     verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
     metrics.watch(registry, capacity, disk)
+    # By port: services that share a data dir each see their own share of the checks.
+    drift = ScoreDrift(settings.data_dir / f"best-scores-{settings.port}.json", describer.models_version)
+    metrics.follow_scores(drift)
     metrics.engines(describer.engines)
     metrics.batch_waiting.set_function(lambda: float(describer.waiting))
     warn_of_fallbacks(describer)
@@ -148,6 +152,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         redis=redis,
         canary=canary,
         disk=disk,
+        drift=drift,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
@@ -21,10 +22,10 @@ from index.registry import Registry
 from models.runtime.running import Engine
 from service.capacity import Capacity, Lane
 from service.disk import DiskGuard
+from service.drift import EDGES, ScoreDrift
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64)
-_BUCKETS_SCORE = tuple(step / 10 for step in range(-2, 11))
 
 
 class Metrics:
@@ -41,7 +42,12 @@ class Metrics:
         self._refusals = self._counter("selvedge_refused_total", "Requests refused by load", ["lane", "reason"])
         self._lookups = self._counter("selvedge_cache_lookups_total", "Cache look-ups", ["cache", "result"])
         self._verdicts = self._counter("selvedge_verdicts_total", "Photo verdicts given", ["verdict"])
-        self._scores = self._histogram("selvedge_best_score", "Best score of a checked garment", [], _BUCKETS_SCORE)
+        self._drift: ScoreDrift | None = None
+        self.score_drift = self._gauge(
+            "selvedge_score_drift", "Population stability index of the last best scores against the week before"
+        )
+        self.score_drift.set(math.nan)
+        self._scores = self._histogram("selvedge_best_score", "Best score of a checked garment", [], EDGES)
         self._batches = self._histogram("selvedge_batch_rows", "Rows run together", ["model"], _BUCKETS_ROWS)
         self._providers = self._gauge(
             "selvedge_model_provider", "1 for what runs a model", ["model", "wanted", "provider"]
@@ -89,6 +95,13 @@ class Metrics:
         self._verdicts.labels(verdict).inc()
         for score in best_scores:
             self._scores.observe(score)
+            if self._drift is not None:
+                self._drift.observe(score)
+
+    def follow_scores(self, drift: ScoreDrift) -> None:
+        """Tell it of every best score from now on, and show what it makes of them."""
+        self._drift = drift
+        self.score_drift.set_function(lambda: drift.index)
 
     def batch(self, model: str, rows: int) -> None:
         self._batches.labels(model).observe(rows)

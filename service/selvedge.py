@@ -20,6 +20,7 @@ from service.claims import Claims
 from service.compare import Comparer
 from service.decoding.decoders import PhotoDecoder
 from service.disk import DiskGuard
+from service.drift import ScoreDrift
 from service.embedded_redis import EmbeddedRedis
 from service.errors import KeysUnavailable
 from service.fetching.fetcher import UrlFetcher
@@ -73,6 +74,7 @@ class Selvedge:
     redis: EmbeddedRedis | None
     canary: Canary
     disk: DiskGuard
+    drift: ScoreDrift
     _running: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     async def start(self, metrics: Metrics) -> None:
@@ -124,6 +126,7 @@ class Selvedge:
         await asyncio.to_thread(self._release)
 
     def _release(self) -> None:
+        self.drift.save()
         self.decoder.close()
         self.describer.close()
         self.checks.close()

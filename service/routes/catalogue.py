@@ -30,7 +30,7 @@ _MAGIC = ((b"\xff\xd8", "image/jpeg"), (b"\x89PNG", "image/png"), (b"GIF8", "ima
 
 
 class StatsOut(BaseModel):
-    """The record and the live index side by side; `other_models` are photos that wait to be embedded again."""
+    """The record and the live index side by side; `other_models` are designs that wait to be embedded again."""
 
     items: int
     photos: int

@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from deploy.drills import full_disk, index_swap, kill_nine, model_file, postgres_faults, redis_faults, snapshot_faults
+from deploy.drills import (
+    full_disk,
+    index_swap,
+    kill_nine,
+    model_file,
+    postgres_faults,
+    redis_faults,
+    replicas,
+    snapshot_faults,
+)
 from deploy.drills.photos import garment, pattern
 from deploy.drills.report import DrillReport
 
@@ -37,6 +46,12 @@ def redis_command(checks: Annotated[int, typer.Option(help="Checks in each state
 def postgres_command(checks: Annotated[int, typer.Option(help="Checks in each state of PostgreSQL.")] = 60) -> None:
     """PostgreSQL stopped, started again and slow under checks (needs its binaries)."""
     _run(lambda folder: postgres_faults.drill(folder, checks))
+
+
+@app.command("replicas", epilog="Example: [bold]python -m deploy.drills replicas --adds 100[/bold]")
+def replicas_command(adds: Annotated[int, typer.Option(help="Adds on each database.")] = 60) -> None:
+    """How soon a replica finds what another acknowledged."""
+    _run(lambda folder: replicas.drill(folder, adds))
 
 
 @app.command("snapshot", epilog="Example: [bold]python -m deploy.drills snapshot --items 200[/bold]")

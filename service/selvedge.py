@@ -84,6 +84,8 @@ class Selvedge:
 
     async def readiness(self) -> Readiness:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""
+        # Asked while the canary searches: where the record hangs, so do they both.
+        asking = asyncio.create_task(self._access_state())
         redis = "off" if self.settings.redis_url == "off" else "up" if await self.store.reachable() else "away"
         behind = self.registry.staleness if self.registry.ready else None
         index = self._index_state(behind)
@@ -92,7 +94,7 @@ class Selvedge:
                 await asyncio.wait_for(asyncio.to_thread(self.canary.search, self.registry), _CANARY_S)
             except (CatalogueError, TimeoutError) as error:
                 index = f"canary failed: {error or 'it took too long'}"
-        access = await self._access_state()
+        access = await asking
         models = "ok" if self.canary.failure is None else f"canary failed: {self.canary.failure}"
         disk = "full: read only" if self.disk.read_only else "ok"
         engines = {

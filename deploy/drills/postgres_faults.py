@@ -14,7 +14,7 @@ import httpx
 from deploy.drills.photos import pattern
 from deploy.drills.report import DrillReport
 from deploy.drills.slow_proxy import SlowProxy
-from deploy.server_process import Server, serving, wait_until_ready
+from deploy.server_process import Server, free_port, serving, wait_until_ready
 from tests.postgres import find_postgres, running_cluster
 
 _PHOTOS = 6
@@ -35,6 +35,8 @@ def drill(folder: Path, checks: int) -> DrillReport:
         proxy = stack.enter_context(SlowProxy(cluster.port))
         url = cluster.new_database().replace(f":{cluster.port}/", f":{proxy.port}/")
         settings = {"database_url": url, "redis_url": "off", "demo": "0", "index__stale_after_s": str(_STALE_AFTER_S)}
+        ops_port = free_port()
+        settings["ops_port"] = str(ops_port)
         server = stack.enter_context(serving(folder / "data", settings, fake_models=True))
         client = stack.enter_context(httpx.Client(base_url=server.address, timeout=60))
         for seed in range(_PHOTOS):
@@ -49,7 +51,7 @@ def drill(folder: Path, checks: int) -> DrillReport:
         proxy.delay_s = _SLOW_S
         _served(report, client, f"slow, {_SLOW_S * 1e3:.0f} ms an answer", checks, right)
         proxy.delay_s = _HANGING_S
-        _hanging(report, server, proxy)
+        _hanging(report, server, proxy, ops_port)
         wait_until_ready(server)
         _served(report, client, "well again", checks, right)
         listed = client.get("/index/items", params={"limit": 200}).json()["items"]
@@ -116,20 +118,22 @@ def _refused(report: DrillReport, client: httpx.Client, checks: int) -> None:
     report.add("/readyz says why", "the record, or how stale", why[:60], "record" in why or "stale" in why)
 
 
-def _hanging(report: DrillReport, server: Server, proxy: SlowProxy) -> None:
+def _hanging(report: DrillReport, server: Server, proxy: SlowProxy, ops_port: int) -> None:
     """Nothing comes back for a while: the process itself does not hang, and what it cannot do it refuses."""
 
     def ask(seed: int) -> int:
         return httpx.post(f"{server.address}/check-plagiarism", files={"image": pattern(seed)}, timeout=120).status_code
 
-    def probe(path: str) -> tuple[int, float]:
+    def probe(address: str) -> tuple[int, float]:
         started = time.monotonic()
-        status = httpx.get(f"{server.address}{path}", timeout=120).status_code
+        status = httpx.get(address, timeout=120).status_code
         return status, time.monotonic() - started
 
+    # On the listener of their own, which asks for no key and so not for the table of keys.
+    addresses = f"{server.address}/livez", f"http://127.0.0.1:{ops_port}/metrics", f"{server.address}/readyz"
     with ThreadPoolExecutor(_ASKING) as threads:
         asked = [threads.submit(ask, seed % _PHOTOS) for seed in range(_ASKING)]
-        (live, live_s), (metrics, metrics_s), (ready, ready_s) = map(probe, ("/livez", "/metrics", "/readyz"))
+        (live, live_s), (metrics, metrics_s), (ready, ready_s) = map(probe, addresses)
         proxy.delay_s = 0.0
         answers = Counter(one.result() for one in asked)
     quick = live == metrics == 200 and max(live_s, metrics_s) < 2

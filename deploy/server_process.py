@@ -40,12 +40,17 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    data_dir: Path, settings: Mapping[str, str] | None = None, *, fake_models: bool = False, ready: bool = True
+    data_dir: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    fake_models: bool | str = False,
+    ready: bool = True,
 ) -> Iterator[Server]:
-    """`selvedge serve` on this data dir, ready unless told otherwise; `settings` are SELVEDGE_ variables in lower case.
+    """`selvedge serve` on this data dir, ready unless told otherwise.
 
-    `fake_models`: the service of the tests, whose models are a few lines. Raises RuntimeError where it does not become
-    ready.
+    `settings` are SELVEDGE_ variables in lower case.
+    `fake_models`: the service of the tests, whose models are a few lines, or those of a version by name. Raises
+    RuntimeError where it does not become ready.
     """
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SELVEDGE_")}
@@ -53,6 +58,7 @@ def serving(
     environment |= {"SELVEDGE_LOG__LEVEL": "ERROR"}
     if fake_models:
         command = [sys.executable, "-m", "tests.fake_service", str(port), str(data_dir)]
+        command += [fake_models] if isinstance(fake_models, str) else []
     else:
         options = ["--port", str(port), "--data-dir", str(data_dir)]
         command = [sys.executable, "-m", "service", "serve", *options]

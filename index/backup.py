@@ -44,7 +44,7 @@ def write_backup(
         raise BackupUnusable(f"{folder} exists already: name a new folder")
     with published(folder) as writing:
         # The record last of all that changes: it may know more than the snapshot, which then catches up, never less.
-        live.write_snapshot(into=Snapshots(writing / SNAPSHOTS))
+        live.copy_snapshot(Snapshots(writing / SNAPSHOTS))
         record = catalogue.copy_to(writing / RECORD)
         source = catalogue if record is None else Catalogue(f"sqlite:///{record}")
         try:

@@ -11,7 +11,16 @@ from sqlalchemy import Select, select
 
 from index.database import Database
 from index.design_rows import read_designs
+from index.generations import (
+    Description,
+    UndescribedPhoto,
+    count_undescribed,
+    describe_photos,
+    drop_other_descriptions,
+    read_undescribed,
+)
 from index.labels import Ids
+from index.leases import Leases
 from index.manifest import Moment
 from index.reading import (
     FoundGarment,
@@ -56,6 +65,7 @@ class Catalogue:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self.leases = Leases(self._database)
 
     def add(self, photo: NewPhoto) -> Added:
         """Register a photo; a known one changes nothing but details. Raises EmbeddingMismatch, InvalidQuery."""
@@ -125,6 +135,26 @@ class Catalogue:
             for batch in read_designs(connection, models_version, None):
                 yield sequence, batch
             yield sequence, Designs.joined([])
+
+    def count_undescribed(self, models_version: str, tenant: str | None = None) -> int:
+        """Photos of one tenant, or of all, that these models have not described: no search of theirs finds them."""
+        with self._database.reading() as connection:
+            return count_undescribed(connection, models_version, tenant)
+
+    def undescribed(self, models_version: str, after: int, limit: int) -> tuple[UndescribedPhoto, ...]:
+        """Photos that these models have not described, by number, those after one."""
+        with self._database.reading() as connection:
+            return read_undescribed(connection, models_version, after, limit)
+
+    def describe(self, models_version: str, described: Sequence[Description]) -> int:
+        """Keep what these models saw beside what others did, all or none; how many photos were still there."""
+        with self._database.writing() as connection:
+            return describe_photos(connection, models_version, described)
+
+    def drop_other_descriptions(self, models_version: str, limit: int = 500) -> int:
+        """Forget what other models saw of at most `limit` photos that these have described; 0 where none are left."""
+        with self._database.writing() as connection:
+            return drop_other_descriptions(connection, models_version, limit)
 
     def find(self, garment_ids: Sequence[int], tenant: str = DEFAULT_TENANT) -> Mapping[int, FoundGarment]:
         """A tenant's garments by id with item and photo; those that are gone, or another's, are left out."""

@@ -6,8 +6,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 UNFINISHED = ".unfinished-"
@@ -15,10 +15,11 @@ SWEPT_AFTER_S = 3600.0
 
 
 @contextmanager
-def published(folder: Path) -> Iterator[Path]:
+def published(folder: Path, naming: Callable[[], AbstractContextManager[None]] = nullcontext) -> Iterator[Path]:
     """A folder to write into, which becomes `folder` when the block is left, all of it on disk before it has its name.
 
-    What a crash leaves behind is named otherwise and swept by a later call.
+    It gets its name inside `naming`, and loses it again where that raises. What a crash leaves behind is named
+    otherwise and swept by a later call.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f"{UNFINISHED}*"):
@@ -29,11 +30,12 @@ def published(folder: Path) -> Iterator[Path]:
         yield writing
         for path in [*writing.rglob("*"), writing]:
             sync(path)
-        writing.rename(folder)
+        with naming():
+            writing = writing.rename(folder)
+            sync(folder.parent)
     except BaseException:
         shutil.rmtree(writing, ignore_errors=True)
         raise
-    sync(folder.parent)
 
 
 def sync(path: Path) -> None:

@@ -7,6 +7,8 @@ CatalogueError
 ├── InvalidQuery (ValueError)      a query or filter that breaks its own rules
 ├── EmbeddingMismatch (ValueError) embeddings of another model version or dimension
 ├── SnapshotUnusable               a snapshot that cannot be trusted; the index is rebuilt from the record
+├── LeaseHeld                      another process does this now
+├── LeaseLost                      the lease ran out meanwhile: what was prepared under it is given up
 ├── BackupUnusable                 a backup that cannot be trusted, or a place that it cannot be put
 └── IndexUnavailable               not loaded, not caught up, or the record cannot be reached
 """
@@ -38,6 +40,14 @@ class EmbeddingMismatch(CatalogueError, ValueError):
 
 class SnapshotUnusable(CatalogueError):
     """A snapshot that is damaged, of another record or of other models."""
+
+
+class LeaseHeld(CatalogueError):
+    """Another process holds the lease and does the work now."""
+
+
+class LeaseLost(CatalogueError):
+    """The lease ran out, or another process took it over: what was prepared under it must not be published."""
 
 
 class BackupUnusable(CatalogueError):

@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from index.catalogue import Catalogue
 from index.errors import EmbeddingMismatch, IndexUnavailable, SnapshotUnusable
 from index.labels import Exclusions
+from index.leases import LEASE_S
 from index.manifest import Manifest
 from index.shards import Shards
-from index.snapshot import Snapshots, check_files, open_blocks
+from index.snapshot import Fence, Snapshots, check_files, open_blocks, sequence_of
 from index.types import Query
 from index.vectors import Candidates, VectorIndex
 
 log = logging.getLogger(__name__)
+
+CHECKED_AT_ONCE = 100_000_000
+"""Bytes of a snapshot that are read before it is served, in about 0.2 s; the rest of a larger one is read meanwhile."""
 
 
 class LiveIndex:
@@ -70,7 +75,7 @@ class LiveIndex:
     @property
     def snapshot_sequence(self) -> int:
         """The change up to which the mapped snapshot goes; 0 where the record was read."""
-        return 0 if self.started_from is None else int(self.started_from.name.partition("-")[0])
+        return 0 if self.started_from is None else sequence_of(self.started_from)
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -97,15 +102,40 @@ class LiveIndex:
         self.require_ready()
         return self._vectors.nearest(query, exclusions, count)
 
-    def write_snapshot(self, tick: Callable[[], None] = lambda: None, into: Snapshots | None = None) -> Path:
-        """Searches and writes go on meanwhile: what is written is one moment's immutable blocks."""
-        snapshots = into or self._snapshots
-        assert snapshots is not None and isinstance(self._vectors, Shards)
+    def write_snapshot(
+        self, tick: Callable[[], None] = lambda: None, behind: int = 0, lease_s: float = LEASE_S
+    ) -> Path:
+        """Searches and writes go on meanwhile: what is written is one moment's immutable blocks.
+
+        One process at a time writes into a folder. The latest one, whoever wrote it, where that is less than `behind`
+        changes old. Raises LeaseHeld, LeaseLost.
+        """
+        snapshots = self._snapshots
+        assert snapshots is not None
+        with self._catalogue.leases.holding(f"snapshots/{snapshots.identity()}", lease_s) as held:
+            latest = snapshots.latest(self._models_version)
+            if latest is not None and 0 <= self.sequence - sequence_of(latest) < behind:
+                return latest
+
+            def checked() -> None:
+                held.check()
+                tick()
+
+            return self._publish(snapshots, checked, held.token, held.fenced)
+
+    def copy_snapshot(self, into: Snapshots, tick: Callable[[], None] = lambda: None) -> Path:
+        """A snapshot in a folder that nobody else writes into."""
+        return self._publish(into, tick)
+
+    def _publish(
+        self, snapshots: Snapshots, tick: Callable[[], None], token: int = 0, fence: Fence = nullcontext
+    ) -> Path:
+        assert isinstance(self._vectors, Shards)
         with self._following:
             moment = self._catalogue.moment(self.sequence)
             blocks, dimension = list(self._vectors.blocks()), self._vectors.dimension or 0
         assert moment is not None
-        return snapshots.publish(blocks, dimension, self._models_version, moment, tick)
+        return snapshots.publish(blocks, dimension, self._models_version, moment, tick, token, fence)
 
     def check_snapshot(self, tick: Callable[[], None] = lambda: None) -> bool:
         """Read what was mapped at the start; where it is damaged, be unready until all is read from the record anew.
@@ -147,6 +177,8 @@ class LiveIndex:
             raise SnapshotUnusable(f"it is of the models {manifest.models_version}")
         if self._catalogue.moment(manifest.moment.sequence) != manifest.moment:
             raise SnapshotUnusable("it is of another record, or of a later state of this one")
+        if manifest.size <= CHECKED_AT_ONCE:
+            check_files(path, manifest)
         self._vectors.clear()
         self._vectors.adopt(open_blocks(path, manifest), manifest.dimension or None)
         if len(self._vectors) != manifest.garments:

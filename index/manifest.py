@@ -88,7 +88,7 @@ class SealedModel(_Part):
 
 
 class Manifest(SealedModel):
-    """A snapshot's; `garments` is how many answer, tombstones not counted."""
+    """A snapshot's; `garments` is how many answer, tombstones not counted; `token` is its writer's lease's."""
 
     format: Literal[1] = 1
     models_version: str
@@ -96,6 +96,7 @@ class Manifest(SealedModel):
     moment: Moment
     garments: int = Field(ge=0)
     created_at: datetime
+    token: int = Field(default=0, ge=0)
     blocks: tuple[BlockEntry, ...]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import tempfile
@@ -9,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from index.errors import IndexUnavailable, ItemNotFound
@@ -20,7 +21,11 @@ SWEPT_AFTER_S = 3600.0
 
 
 class PhotoStore:
-    """Files under `folder`, in 256 folders by their sha256; may be used from any thread of one process."""
+    """Files under `folder`, in 256 folders by their sha256; may be used from any thread of any process that shares it.
+
+    Within a process those who store are counted; between processes whoever stores holds the file's folder shared, and
+    whoever deletes holds it alone (flock).
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -37,11 +42,15 @@ class PhotoStore:
         with self._lock:
             self._in_use[sha256] += 1
         try:
-            try:
-                self._write(self._path(sha256), data)
-            except OSError as error:
-                raise IndexUnavailable(f"the photo could not be stored: {error.strerror}") from error
-            yield
+            with ExitStack() as stack:
+                try:
+                    path = self._path(sha256)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(_locked(path.parent, fcntl.LOCK_SH))
+                    self._write(path, data)
+                except OSError as error:
+                    raise IndexUnavailable(f"the photo could not be stored: {error.strerror}") from error
+                yield
         finally:
             with self._lock:
                 self._in_use[sha256] -= 1
@@ -56,9 +65,12 @@ class PhotoStore:
 
     def discard(self, sha256: str, still_wanted: Callable[[str], bool]) -> None:
         """Delete the file unless it is wanted or being stored; what is left behind is swept at the next start."""
-        with self._lock:
+        path = self._path(sha256)
+        if self._stored_now(sha256) or not path.exists():
+            return
+        with _locked(path.parent, fcntl.LOCK_EX), self._lock:
             if not self._in_use[sha256] and not still_wanted(sha256):
-                self._path(sha256).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def sweep(
         self,
@@ -84,13 +96,16 @@ class PhotoStore:
             swept += not path.exists()
         return swept
 
+    def _stored_now(self, sha256: str) -> bool:
+        with self._lock:
+            return self._in_use[sha256] > 0
+
     def _path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):
             raise ItemNotFound(f"no photo {sha256!r}")
         return self._folder / sha256[:2] / sha256
 
     def _write(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             os.utime(path)
         else:
@@ -108,6 +123,17 @@ class PhotoStore:
             _sync_folder(self._folder)
             _sync_folder(self._folder.parent)
             self._durable_folders.add(path.parent)
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Among all processes, and given back with the process, however it ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from index.errors import InvalidQuery, ItemNotFound
 from index.garment_rows import GARMENT_COLUMNS, garment_from_row
@@ -136,16 +136,19 @@ def find_garments(connection: Connection, garment_ids: Sequence[int], tenant: st
 
 def count_all(connection: Connection, tenant: str | None) -> CatalogueCounts:
     """How much the record holds of one tenant, or of all."""
+    first = GarmentRecord.models_version == PhotoRecord.models_version
+    grouped = (GarmentRecord.models_version, GarmentRecord.category, first)
     designs = connection.execute(
-        _of_tenant(select(GarmentRecord.models_version, GarmentRecord.category, func.count()), GarmentRecord, tenant)
+        _of_tenant(select(*grouped, func.count()), GarmentRecord, tenant)
+        .join(PhotoRecord, PhotoRecord.number == GarmentRecord.photo_number)
         .where(GarmentRecord.is_design)
-        .group_by(GarmentRecord.models_version, GarmentRecord.category)
+        .group_by(*grouped)
     ).all()
     versions: dict[str, int] = defaultdict(int)
     categories: dict[Category, int] = defaultdict(int)
-    for version, category, count in designs:
+    for version, category, by_the_first, count in designs:
         versions[version] += count
-        categories[Category(category)] += count
+        categories[Category(category)] += count if by_the_first else 0
     items = select(func.count()).select_from(ItemRecord)
     return CatalogueCounts(
         items=int(connection.scalar(items if tenant is None else items.where(ItemRecord.tenant == tenant)) or 0),
@@ -160,6 +163,13 @@ def count_designs(connection: Connection, models_version: str) -> int:
     """Searched garments of a models version."""
     chosen = select(func.count()).where(GarmentRecord.models_version == models_version, GarmentRecord.is_design)
     return int(connection.scalar(chosen) or 0)
+
+
+def _first_description() -> ColumnElement[bool]:
+    """A garment and its photo, described by the models that the photo's row names."""
+    return and_(
+        PhotoRecord.number == GarmentRecord.photo_number, PhotoRecord.models_version == GarmentRecord.models_version
+    )
 
 
 def _of_tenant(chosen: Select[*tuple[Any, ...]], record: type[Any], tenant: str | None) -> Select[*tuple[Any, ...]]:
@@ -177,7 +187,9 @@ def _count(connection: Connection, record: type[Any], tenant: str | None) -> int
 def _read_photos(connection: Connection, item_numbers: Sequence[int]) -> dict[int, list[CataloguePhoto]]:
     garments: dict[int, list[CatalogueGarment]] = defaultdict(list)
     chosen = select(GarmentRecord.number, GarmentRecord.photo_number, GarmentRecord.is_design, *_DESCRIBED)
-    ordered = chosen.where(GarmentRecord.item_number.in_(item_numbers)).order_by(GarmentRecord.number)
+    # What the models of its own row saw; what others did is searched, not shown.
+    first = chosen.join(PhotoRecord, _first_description())
+    ordered = first.where(GarmentRecord.item_number.in_(item_numbers)).order_by(GarmentRecord.number)
     for row in connection.execute(ordered):
         garments[row.photo_number].append(CatalogueGarment(row.number, row.is_design, garment_from_row(row)))
     photos: dict[int, list[CataloguePhoto]] = defaultdict(list)

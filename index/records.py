@@ -1,9 +1,10 @@
 """The tables of the record, as SQLAlchemy models.
 
-items 1─n photos 1─n garments; `changes` is the log from which every live index catches up; jobs 1─n job_problems and
-job_results. `weight_versions` and `decisions` stand apart: they are of the whole service, and refer to items by name
-only. Writers take turns (SQLite's own lock, an advisory one in PostgreSQL), so the order of `sequence` is the order of
-commits. Whatever changes here needs a revision in `index/migrations`; a test compares both.
+items 1─n photos 1─n garments, those of each models version beside the others'; `changes` is the log from which every
+live index catches up; jobs 1─n job_problems and job_results. `weight_versions` and `decisions` stand apart: they are of
+the whole service, and refer to items by name only. Writers take turns (SQLite's own lock, an advisory one in
+PostgreSQL), so the order of `sequence` is the order of commits. Whatever changes here needs a revision in
+`index/migrations`; a test compares both.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from index.types import DEFAULT_TENANT
 
-REVISION = "0004"
+REVISION = "0005"
 """The latest of `index/migrations`, which makes the tables below."""
 REVISION_TABLE = "record_revision"
 Number = BigInteger().with_variant(Integer, "sqlite")
@@ -42,6 +43,8 @@ class ChangeKind(StrEnum):
     REPLACED = "replaced"
     PATCHED = "patched"
     DELETED = "deleted"
+    DESCRIBED = "described"
+    """Other models looked at its photos too; nothing else of it changed."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -104,8 +107,17 @@ class PhotoRecord(Record):
     sha256: Mapped[str] = mapped_column(index=True)
     width: Mapped[int]
     height: Mapped[int]
-    models_version: Mapped[str]
+    models_version: Mapped[str] = mapped_column(index=True)
     added_at: Mapped[datetime]
+
+
+class DescriptionRecord(Record):
+    """That other models than `PhotoRecord.models_version` described a photo too, and how many garments they saw."""
+
+    __tablename__ = "descriptions"
+    photo_number: Mapped[int] = mapped_column(Number, ForeignKey("photos.number", ondelete="CASCADE"), primary_key=True)
+    models_version: Mapped[str] = mapped_column(primary_key=True)
+    garments: Mapped[int]
 
 
 class GarmentRecord(Record):
@@ -242,3 +254,16 @@ class JobResultRecord(Record):
     number: Mapped[int] = mapped_column(Number, primary_key=True)
     job_number: Mapped[int] = mapped_column(Number, ForeignKey("jobs.number", ondelete="CASCADE"), index=True)
     answer: Mapped[bytes]
+
+
+class LeaseRecord(Record):
+    """Who alone may do what `name` says until `expires_at`, in seconds since 1970 by the database's clock.
+
+    `token` grows with every holder: what a later one has published is never replaced by an earlier one.
+    """
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    token: Mapped[int] = mapped_column(Number)
+    expires_at: Mapped[float]

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, tuple_
 
 from index.errors import EmbeddingMismatch
-from index.garment_rows import garment_to_row
+from index.generations import Description, garment_rows, insert_description, is_described
 from index.reading import last_sequence, number_of
 from index.records import ChangeKind, ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord
 from index.types import Added, NewPhoto
@@ -38,23 +38,30 @@ def register_photos(connection: Connection, photos: Sequence[NewPhoto]) -> list[
 
 
 def register_photo(connection: Connection, photo: NewPhoto) -> Added:
-    """Write a photo, unless its item has it; a photo that other models described is described anew."""
+    """Write a photo, unless its item has it; what other models saw of it stays beside."""
     _check_dimensions(connection, [photo])
     number, details_changed = _place_item(connection, photo)
-    known_version = connection.scalar(
-        select(PhotoRecord.models_version).where(PhotoRecord.item_number == number, PhotoRecord.sha256 == photo.sha256)
-    )
-    photo_id = _photo_id(photo)
-    if known_version == photo.models_version and not (photo.replace and _replacing_matters(connection, number, photo)):
+    held = connection.execute(
+        select(PhotoRecord.number, PhotoRecord.models_version).where(
+            PhotoRecord.item_number == number, PhotoRecord.sha256 == photo.sha256
+        )
+    ).one_or_none()
+    version, photo_id = photo.models_version, _photo_id(photo)
+    known = held is not None and (held.models_version == version or is_described(connection, held.number, version))
+    if known and not (photo.replace and _replacing_matters(connection, number, photo)):
         if details_changed:
             append_change(connection, ChangeKind.PATCHED, number, photo.item_id, photo.tenant)
         return Added(photo.item_id, photo_id, False, last_sequence(connection))
-    obsolete = delete(PhotoRecord).where(PhotoRecord.item_number == number)
-    connection.execute(obsolete if photo.replace else obsolete.where(PhotoRecord.sha256 == photo.sha256))
-    _insert_photos(connection, [number], [photo])
+    if photo.replace:
+        obsolete = delete(PhotoRecord).where(PhotoRecord.item_number == number)
+        connection.execute(obsolete if held is None or known else obsolete.where(PhotoRecord.number != held.number))
+    if held is None or known:
+        _insert_photos(connection, [number], [photo])
+    else:
+        insert_description(connection, number, version, Description(held.number, photo.garments, photo.design))
     kind = ChangeKind.REPLACED if photo.replace else ChangeKind.ADDED
     sequence = append_change(connection, kind, number, photo.item_id, photo.tenant)
-    return Added(photo.item_id, photo_id, known_version is None, sequence)
+    return Added(photo.item_id, photo_id, held is None, sequence)
 
 
 def _register_new_items(connection: Connection, photos: Sequence[NewPhoto]) -> list[Added]:
@@ -111,7 +118,11 @@ def _replacing_matters(connection: Connection, number: int, photo: NewPhoto) -> 
     """Whether the item has other photos, or searches another garment of this one."""
     photos = connection.scalar(select(func.count()).where(PhotoRecord.item_number == number))
     position = connection.scalar(
-        select(GarmentRecord.position).where(GarmentRecord.item_number == number, GarmentRecord.is_design)
+        select(GarmentRecord.position).where(
+            GarmentRecord.item_number == number,
+            GarmentRecord.is_design,
+            GarmentRecord.models_version == photo.models_version,
+        )
     )
     return photos != 1 or position != photo.design
 
@@ -133,16 +144,9 @@ def _insert_photos(connection: Connection, item_numbers: Sequence[int], photos: 
     ]
     photo_numbers = _insert_numbered(connection, PhotoRecord, PhotoRecord.number, rows)
     garments = [
-        {
-            "photo_number": photo_number,
-            "item_number": number,
-            "position": position,
-            "is_design": position == photo.design,
-            "models_version": photo.models_version,
-            **garment_to_row(garment),
-        }
+        row
         for number, photo_number, photo in zip(item_numbers, photo_numbers, photos, strict=True)
-        for position, garment in enumerate(photo.garments)
+        for row in garment_rows(number, photo.models_version, Description(photo_number, photo.garments, photo.design))
     ]
     connection.execute(insert(GarmentRecord), garments)
 

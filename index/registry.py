@@ -9,6 +9,7 @@ from pathlib import Path
 
 from index.catalogue import Catalogue
 from index.errors import EmbeddingMismatch, InvalidQuery, ItemNotFound
+from index.following import FOLLOW_EVERY_S, Follower, Staleness
 from index.live import LiveIndex
 from index.photos import PhotoStore
 from index.search import find_hits
@@ -43,6 +44,7 @@ class Registry:
         models_version: str,
         vectors: VectorIndex | None = None,
         snapshot_every: int = SNAPSHOT_EVERY,
+        follow_every_s: float = FOLLOW_EVERY_S,
     ) -> None:
         self._vectors = Shards(os.cpu_count() or 1) if vectors is None else vectors
         snapshots = Snapshots(data_dir / "snapshots") if isinstance(self._vectors, Shards) else None
@@ -50,15 +52,18 @@ class Registry:
         self._photos = PhotoStore(data_dir / "photos")
         self._live = LiveIndex(self._catalogue, self._vectors, models_version, snapshots)
         self._upkeep = Upkeep(self._catalogue, self._photos, self._live, snapshot_every if snapshots else 0)
+        self._follower = Follower(self._catalogue, self._live, follow_every_s, self._upkeep.changed)
 
     def start(self) -> None:
-        """Load the index and become ready; what a crash left behind is swept in the background. Once."""
+        """Load the index, become ready and follow the record; what a crash left behind is swept. Once."""
         self._live.load()
         self._live.catch_up()
+        self._follower.start()
         self._upkeep.start()
 
     def close(self) -> None:
         """Give up what goes on in the background, release threads and connections."""
+        self._follower.stop()
         self._upkeep.stop()
         self._vectors.close()
         self._catalogue.close()
@@ -74,12 +79,26 @@ class Registry:
         return self._live.stale
 
     @property
+    def staleness(self) -> Staleness:
+        """How far searches are behind the record, as of the last look at it; asks nothing."""
+        return self._follower.staleness
+
+    @property
+    def searchable(self) -> int:
+        """Garments that are searched; asks nothing."""
+        return len(self._live)
+
+    def undescribed(self) -> int:
+        """Photos that other models described and these have not: until they are, searches miss them."""
+        return self._catalogue.count_undescribed(self._live.models_version)
+
+    @property
     def sequence(self) -> int:
         """The latest change that searches see: read it before a search whose answer is to be cached under it."""
         return self._live.sequence
 
     def catch_up(self) -> None:
-        """Search what other processes committed to the same record."""
+        """Search at once what other processes committed to the same record, which else takes a moment."""
         self._live.catch_up()
 
     def add(self, photo: NewPhoto, data: bytes) -> Added:
@@ -140,7 +159,7 @@ class Registry:
         return IndexStats(
             counts=counts,
             searchable=len(self._live),
-            other_versions=sum(n for other, n in counts.designs.items() if other != version),
+            undescribed=self._catalogue.count_undescribed(version, tenant),
             models_version=version,
             sequence=self._live.sequence,
             ready=self._live.ready,

@@ -6,9 +6,12 @@ snapshot that is damaged, or of another record or other models, is not used but 
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -17,7 +20,7 @@ import numpy as np
 
 from index.blocks import Block
 from index.durable_files import published
-from index.errors import SnapshotUnusable
+from index.errors import LeaseLost, SnapshotUnusable
 from index.labels import Labels
 from index.loose_rows import LooseRows
 from index.manifest import BlockEntry, FileEntry, Manifest, Moment
@@ -25,7 +28,10 @@ from index.shards import LOOSE_ROWS, Group, SealedRows
 from models.taxonomy import REGION_COUNT
 
 KEPT = 2
-"""Snapshots left on disk: the latest, and one to fall back to."""
+"""Snapshots of a models version left on disk: the latest, and one to fall back to."""
+_NAME = re.compile(r"(\d{15})-(?:(\d{8})-)?[0-9a-f]{8}")
+"""Change, the writer's token, chance; before there were leases there were no tokens."""
+Fence = Callable[[], AbstractContextManager[None]]
 
 
 class Snapshots:
@@ -35,9 +41,28 @@ class Snapshots:
         self.folder = folder
 
     def paths(self) -> list[Path]:
-        """Latest first."""
-        found = (path for path in self.folder.glob("*-*") if path.is_dir() and path.name[0].isdigit())
-        return sorted(found, key=lambda path: path.name, reverse=True)
+        """Latest first: by change, and of one change by token."""
+        found = [path for path in self.folder.glob("*-*") if _NAME.fullmatch(path.name) and path.is_dir()]
+        return sorted(found, key=lambda path: (sequence_of(path), _token_of(path), path.name), reverse=True)
+
+    def identity(self) -> str:
+        """The same in every process that shares this folder, and in no other: what their lease is called after."""
+        file = self.folder.with_name(f"{self.folder.name}.id")
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            own = file.with_name(f".{file.name}-{uuid4().hex}")
+            own.write_text(uuid4().hex)
+            try:
+                os.link(own, file)
+            except FileExistsError:
+                pass  # another process was first
+            finally:
+                own.unlink()
+        return file.read_text()
+
+    def latest(self, models_version: str) -> Path | None:
+        """The latest snapshot of these models."""
+        return next((path for path in self.paths() if _models_of(path) == models_version), None)
 
     def publish(
         self,
@@ -46,10 +71,16 @@ class Snapshots:
         models_version: str,
         moment: Moment,
         tick: Callable[[], None] = lambda: None,
+        token: int = 0,
+        fence: Fence = nullcontext,
     ) -> Path:
-        """Write blocks as of a moment; `tick` is called after each. Old snapshots go once this one is on disk."""
-        path = self.folder / f"{moment.sequence:015d}-{uuid4().hex[:8]}"
-        with published(path) as folder:
+        """Write blocks as of a moment; `tick` is called after each. Old snapshots go once this one is on disk.
+
+        It appears inside `fence`. Raises LeaseLost, and nothing has appeared, where that does, or where the holder of a
+        later `token` has published.
+        """
+        path = self.folder / f"{moment.sequence:015d}-{token:08d}-{uuid4().hex[:8]}"
+        with published(path, lambda: self._alone(token, fence)) as folder:
             entries, garments = [], 0
             for number, ((tenant, mask), block) in enumerate(blocks):
                 entries.append(_write_block(folder, number, tenant, mask, block))
@@ -61,15 +92,27 @@ class Snapshots:
                 moment=moment,
                 garments=garments,
                 created_at=datetime.now(UTC),
+                token=token,
                 blocks=tuple(entries),
             ).write(folder)
-        self.prune()
+        self.prune(models_version)
         return path
 
-    def prune(self, kept: int = KEPT) -> None:
-        """Delete all but the latest; a process that has one mapped keeps its bytes until it ends."""
-        for path in self.paths()[kept:]:
+    def prune(self, models_version: str, kept: int = KEPT) -> None:
+        """Delete all but the latest of these models; a process that has one mapped keeps its bytes until it ends.
+
+        What cannot be read is nobody's. Those of other models serve other processes, and stay.
+        """
+        ours = [path for path in self.paths() if _models_of(path) in (models_version, None)]
+        for path in ours[kept:]:
             self.discard(path)
+
+    def discard_others(self, models_version: str) -> int:
+        """Delete those of other models; how many there were."""
+        others = [path for path in self.paths() if _models_of(path) not in (models_version, None)]
+        for path in others:
+            self.discard(path)
+        return len(others)
 
     def discard(self, path: Path) -> None:
         """Delete one; under another name first, so that a half deleted one is never read."""
@@ -79,6 +122,13 @@ class Snapshots:
         except FileNotFoundError:
             return
         shutil.rmtree(doomed, ignore_errors=True)
+
+    @contextmanager
+    def _alone(self, token: int, fence: Fence) -> Iterator[None]:
+        with fence():
+            if any(_token_of(path) > token for path in self.paths()):
+                raise LeaseLost(f"a later holder than that of token {token} has published a snapshot")
+            yield
 
 
 def open_blocks(folder: Path, manifest: Manifest) -> Iterator[tuple[Group, Block]]:
@@ -100,6 +150,24 @@ def check_files(folder: Path, manifest: Manifest, tick: Callable[[], None] = lam
         entry.vectors.check(folder)
         entry.labels.check(folder)
         tick()
+
+
+def sequence_of(path: Path) -> int:
+    """The change up to which a snapshot goes, by its name."""
+    return int(path.name[:15])
+
+
+def _token_of(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    return int(found[2] or 0) if found else 0
+
+
+def _models_of(path: Path) -> str | None:
+    """None where the manifest cannot be read."""
+    try:
+        return Manifest.read(path).models_version
+    except SnapshotUnusable:
+        return None
 
 
 def _write_block(folder: Path, number: int, tenant: int, mask: int, block: Block) -> BlockEntry:

@@ -206,11 +206,11 @@ class CatalogueCounts:
 
 @dataclass(frozen=True, slots=True)
 class IndexStats:
-    """The record and the live index side by side; `searchable` designs are the live ones, `other_versions` are not."""
+    """The record and the live index side by side: `searchable` designs, and photos that only other models described."""
 
     counts: CatalogueCounts
     searchable: int
-    other_versions: int
+    undescribed: int
     models_version: str
     sequence: int
     ready: bool

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 
 from index.catalogue import Catalogue
-from index.errors import CatalogueError
+from index.errors import CatalogueError, LeaseHeld
 from index.live import LiveIndex
 from index.photos import PhotoStore
+from index.snapshot import sequence_of
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,13 @@ class Upkeep:
     def _write(self) -> None:
         # Set first: a disk that refuses is asked again after as many changes, not after every one.
         self._snapshot_at = self._live.sequence
-        log.info("snapshot written: %s", self._live.write_snapshot(self._tick).name)
+        try:
+            path = self._live.write_snapshot(self._tick, behind=self._snapshot_every)
+        except LeaseHeld as held:
+            log.info("no snapshot is written here: %s", held)
+        else:
+            self._snapshot_at = sequence_of(path)
+            log.info("the latest snapshot is %s", path.name)
 
     def _tick(self) -> None:
         if self._stopping:

@@ -30,6 +30,8 @@ from service.settings import Settings
 from service.tracing import open_tracing
 
 VERSION = "0.1.0"
+_LOOK_AGAIN_S = 0.5
+"""How soon a generation that is complete is served."""
 
 log = structlog.get_logger()
 
@@ -88,6 +90,7 @@ async def _open(door: Door, assemble: Assemble) -> None:
         # Shielded: a service that is half open when we are told to stop must still be closed.
         service = await asyncio.shield(asyncio.to_thread(assemble, door.settings, door.metrics))
         door.opened = service
+        await _wait_for_descriptions(service, door)
         if door.settings.demo:
             door.waiting_for = "the demo catalogue is being loaded"
             await fill_empty_index(service)
@@ -96,3 +99,20 @@ async def _open(door: Door, assemble: Assemble) -> None:
     except Exception as error:  # outermost handler of the start: told on /readyz and in the log
         door.failure = f"{type(error).__name__}: {error}"
         log.error("start_failed", exc_info=error)
+
+
+async def _wait_for_descriptions(service: Selvedge, door: Door) -> None:
+    """Whoever serves with models that have not described every photo misses copies without a word: it waits."""
+    waits = False
+    while waiting := await asyncio.to_thread(service.registry.undescribed):
+        version = service.reader.models_version
+        door.waiting_for = (
+            f"{waiting} photos were described by other models, not yet by {version}: run `selvedge index reembed` "
+            "beside this service, which opens once it is done, or serve with the models of before"
+        )
+        if not waits:
+            log.warning("photos_not_described", photos=waiting, models=version, run="selvedge index reembed")
+        waits = True
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    if waits:
+        await asyncio.to_thread(service.registry.catch_up)

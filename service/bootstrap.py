@@ -36,6 +36,7 @@ from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import UNREGISTERED
 from service.disk import DiskGuard
+from service.drift import ScoreDrift
 from service.embedded_redis import EmbeddedRedis
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
@@ -93,7 +94,14 @@ def open_registry(settings: Settings, version: str) -> Registry:
     """The record and the index in the data dir; to be started."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     folder = settings.data_dir.resolve()
-    return Registry(database_url(settings), folder, version, snapshot_every=settings.index.snapshot_every)
+    index = settings.index
+    return Registry(
+        database_url(settings),
+        folder,
+        version,
+        snapshot_every=index.snapshot_every,
+        follow_every_s=index.follow_every_s,
+    )
 
 
 def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber | None = None) -> Selvedge:
@@ -137,6 +145,9 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     reader = PhotoReader(describer, seen, capacity, decoder, settings.images.max_bytes)
     verdicts = VerdictCache(store, settings.cache.verdict_ttl_s, metrics)
     metrics.watch(registry, capacity, disk)
+    # By port: services that share a data dir each see their own share of the checks.
+    drift = ScoreDrift(settings.data_dir / f"best-scores-{settings.port}.json", describer.models_version)
+    metrics.follow_scores(drift)
     metrics.engines(describer.engines)
     metrics.batch_waiting.set_function(lambda: float(describer.waiting))
     checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, capacity, metrics)
@@ -175,6 +186,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         canary=canary,
         disk=disk,
         jobs=make_desk(settings, ledger, work, disk, metrics, None if link is None else link.url),
+        drift=drift,
     )
 
 

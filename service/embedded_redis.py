@@ -1,7 +1,11 @@
-"""A Redis of our own where none is given: the bundled Valkey under a supervisor, on a Unix socket in the data dir."""
+"""A Redis of our own where none is given: the bundled Valkey under a supervisor, on a Unix socket in the data dir.
+
+Services that share a data dir share it: one of them runs it, and where that one ends the next one does.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import platform
@@ -10,6 +14,7 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -63,18 +68,35 @@ class EmbeddedRedis:
             self._thread.join()
 
     def _supervise(self, binary: Path) -> None:
-        while not self._stop.is_set():
-            self.socket.unlink(missing_ok=True)
-            with subprocess.Popen(self._command(binary), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-                self._process = child
-                while child.poll() is None and not self._stop.wait(0.02 if not self._up.is_set() else 0.2):
-                    if not self._up.is_set() and self.socket.exists():
+        with (self._folder / "running.lock").open("a") as running:
+            while not self._stop.is_set():
+                if self._run_by_another(running):
+                    if self.socket.exists():
                         self._up.set()
-                child.terminate()
-            if not self._stop.is_set():
-                log.warning("embedded_redis_died", returncode=child.returncode)
-                self._stop.wait(_RESTART_AFTER_S)
+                    self._stop.wait(_RESTART_AFTER_S if self._up.is_set() else 0.02)
+                    continue
+                self._run(binary)
+            if not self._run_by_another(running):
+                self.socket.unlink(missing_ok=True)
+
+    def _run_by_another(self, running: IO[str]) -> bool:
+        try:
+            fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+    def _run(self, binary: Path) -> None:
         self.socket.unlink(missing_ok=True)
+        with subprocess.Popen(self._command(binary), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+            self._process = child
+            while child.poll() is None and not self._stop.wait(0.02 if not self._up.is_set() else 0.2):
+                if not self._up.is_set() and self.socket.exists():
+                    self._up.set()
+            child.terminate()
+        if not self._stop.is_set():
+            log.warning("embedded_redis_died", returncode=child.returncode)
+            self._stop.wait(_RESTART_AFTER_S)
 
     def _command(self, binary: Path) -> list[str]:
         # On Linux the kernel ends the child with its parent, also when that is killed.

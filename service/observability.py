@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
@@ -21,10 +22,10 @@ from index.registry import Registry
 from models.runtime.running import Engine
 from service.capacity import Capacity, Lane
 from service.disk import DiskGuard
+from service.drift import EDGES, ScoreDrift
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64)
-_BUCKETS_SCORE = tuple(step / 10 for step in range(-2, 11))
 
 
 class Metrics:
@@ -42,7 +43,12 @@ class Metrics:
         self._lookups = self._counter("selvedge_cache_lookups_total", "Cache look-ups", ["cache", "result"])
         self._verdicts = self._counter("selvedge_verdicts_total", "Photo verdicts given", ["verdict"])
         self._lines = self._counter("selvedge_job_lines_total", "Lines of jobs worked through", ["kind", "outcome"])
-        self._scores = self._histogram("selvedge_best_score", "Best score of a checked garment", [], _BUCKETS_SCORE)
+        self._drift: ScoreDrift | None = None
+        self.score_drift = self._gauge(
+            "selvedge_score_drift", "Population stability index of the last best scores against the week before"
+        )
+        self.score_drift.set(math.nan)
+        self._scores = self._histogram("selvedge_best_score", "Best score of a checked garment", [], EDGES)
         self._batches = self._histogram("selvedge_batch_rows", "Rows run together", ["model"], _BUCKETS_ROWS)
         self._providers = self._gauge(
             "selvedge_model_provider", "1 for what runs a model", ["model", "wanted", "provider"]
@@ -55,7 +61,11 @@ class Metrics:
         self.redis_up = self._gauge("selvedge_redis_up", "1 where Redis answered last time")
         self.index_garments = self._gauge("selvedge_index_garments", "Garments that are searched")
         self.index_sequence = self._gauge("selvedge_index_sequence", "Latest change searched")
-        self.index_stale = self._gauge("selvedge_index_stale", "1 where the record holds changes not searched yet")
+        self.index_stale = self._gauge("selvedge_index_stale", "1 where changes are known that are not searched yet")
+        self.index_behind = self._gauge("selvedge_index_behind_changes", "Known changes that are not searched yet")
+        self.index_behind_s = self._gauge(
+            "selvedge_index_behind_seconds", "Time since all of the record was known to be searched"
+        )
         self.in_flight = self._gauge("selvedge_in_flight", "Requests admitted and not finished")
         self.batch_waiting = self._gauge("selvedge_batch_waiting", "Requests that wait for a batch")
         self.ready = self._gauge("selvedge_ready", "1 where the service takes requests")
@@ -86,6 +96,13 @@ class Metrics:
         self._verdicts.labels(verdict).inc()
         for score in best_scores:
             self._scores.observe(score)
+            if self._drift is not None:
+                self._drift.observe(score)
+
+    def follow_scores(self, drift: ScoreDrift) -> None:
+        """Tell it of every best score from now on, and show what it makes of them."""
+        self._drift = drift
+        self.score_drift.set_function(lambda: drift.index)
 
     def job_lines(self, kind: str, done: int, refused: int) -> None:
         """What a few lines of a job came to."""
@@ -107,9 +124,12 @@ class Metrics:
 
     def watch(self, registry: Registry, capacity: Capacity, disk: DiskGuard) -> None:
         """Read these at every scrape."""
-        self.index_garments.set_function(_or_nan(lambda: float(registry.stats().searchable)))
+        # None of these asks the record: one that hangs must not hang the scrape.
+        self.index_garments.set_function(lambda: float(registry.searchable))
         self.index_sequence.set_function(_or_nan(lambda: float(registry.sequence)))
-        self.index_stale.set_function(_or_nan(lambda: float(registry.stale)))
+        self.index_stale.set_function(_or_nan(lambda: float(registry.staleness.changes > 0)))
+        self.index_behind.set_function(_or_nan(lambda: float(registry.staleness.changes)))
+        self.index_behind_s.set_function(_or_nan(lambda: registry.staleness.seconds))
         self.in_flight.set_function(lambda: float(capacity.inside))
         self.disk_free.set_function(lambda: float(disk.free_bytes()))
         self.read_only.set_function(lambda: float(disk.read_only))
@@ -134,7 +154,7 @@ class Metrics:
 
 
 def _or_nan(read: Callable[[], float]) -> Callable[[], float]:
-    """A scrape must not fail because the record is away."""
+    """A scrape must not fail because the index is not loaded."""
 
     def reading() -> float:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from index.database import Database
 from index.errors import CatalogueError
+from index.following import Staleness
 from index.registry import Registry
 from index.weight_history import WeightHistory
 from models.runtime.describe import Describer
@@ -21,8 +22,10 @@ from service.claims import Claims
 from service.compare import Comparer
 from service.decoding.decoders import PhotoDecoder
 from service.disk import DiskGuard
+from service.drift import ScoreDrift
 from service.embedded_redis import EmbeddedRedis
 from service.ending import end_tasks
+from service.errors import KeysUnavailable
 from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
 from service.jobs.desk import JobDesk
@@ -40,12 +43,14 @@ class Readiness:
     """Whether checks can be trusted now, and why not.
 
     Neither `redis`, which is only a cache, nor a full `disk`, which stops adds alone, nor models that fell back to a
-    slower engine decide: they are told.
+    slower engine decide: they are told. `behind` is how far searches are behind the record; a replica that follows is
+    a fraction of a second behind, which is ready.
     """
 
     ready: bool
     models: str
     index: str
+    behind: Staleness | None
     redis: str
     access: str
     disk: str
@@ -79,6 +84,7 @@ class Selvedge:
     canary: Canary
     disk: DiskGuard
     jobs: JobDesk
+    drift: ScoreDrift
     _running: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     async def start(self, metrics: Metrics) -> None:
@@ -90,21 +96,38 @@ class Selvedge:
 
     async def readiness(self) -> Readiness:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""
+        # Asked while the canary searches: where the record hangs, so do they both.
+        asking = asyncio.create_task(self._access_state())
         redis = "off" if self.settings.redis_url == "off" else "up" if await self.store.reachable() else "away"
-        index = "not caught up" if not self.registry.ready else "stale" if self.registry.stale else "ok"
+        behind = self.registry.staleness if self.registry.ready else None
+        index = self._index_state(behind)
         if index == "ok":
             try:
                 await asyncio.wait_for(asyncio.to_thread(self.canary.search, self.registry), _CANARY_S)
             except (CatalogueError, TimeoutError) as error:
                 index = f"canary failed: {error or 'it took too long'}"
-        access = "loopback only: no API key was made yet" if await self.keyring.empty() else "by API key"
+        access = await asking
         models = "ok" if self.canary.failure is None else f"canary failed: {self.canary.failure}"
         disk = "full: read only" if self.disk.read_only else "ok"
         engines = {
             engine.model: f"{engine.provider}, fell back from {engine.wanted}" if engine.fell_back else engine.provider
             for engine in self.describer.engines
         }
-        return Readiness(index == models == "ok", models, index, redis, access, disk, engines)
+        return Readiness(index == models == "ok", models, index, behind, redis, access, disk, engines)
+
+    async def _access_state(self) -> str:
+        try:
+            open_to_all = await asyncio.wait_for(self.keyring.empty(), _CANARY_S)
+        except (KeysUnavailable, TimeoutError):
+            return "the table of keys does not answer"
+        return "loopback only: no API key was made yet" if open_to_all else "by API key"
+
+    def _index_state(self, behind: Staleness | None) -> str:
+        if behind is None:
+            return "not caught up"
+        if behind.seconds <= self.settings.index.stale_after_s:
+            return "ok"
+        return f"stale: not caught up for {behind.seconds:.1f} s, at least {behind.changes} changes behind"
 
     async def close(self) -> None:
         """Finish what runs, then release everything; once."""
@@ -116,6 +139,7 @@ class Selvedge:
         await asyncio.to_thread(self._release)
 
     def _release(self) -> None:
+        self.drift.save()
         self.decoder.close()
         self.describer.close()
         self.checks.close()

@@ -174,6 +174,12 @@ class IndexSettings(_Section):
     snapshot_every: int = Field(
         default=10_000, ge=0, description="Changes between two snapshots that shorten the next start; 0 writes none"
     )
+    follow_every_s: float = Field(
+        default=0.25, gt=0, le=10, description="How often the record is asked for other processes' changes, in seconds"
+    )
+    stale_after_s: float = Field(
+        default=5.0, gt=0, description="Not ready where the index was not caught up for longer than this, in seconds"
+    )
 
 
 class LogSettings(_Section):

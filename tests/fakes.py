@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from models.fingerprint import fingerprint
 from models.geometry import Box
@@ -33,12 +34,18 @@ class FakeDescriber:
     """Sees one short-sleeved top in the middle of every photo, none in a photo of one colour.
 
     The garment's five regions are five fixed boxes; a region's vector is its thumbnail, so a photo whose collar is
-    painted over differs from its original in the collar alone, and a flipped photo is found mirrored.
+    painted over differs from its original in the collar alone, and a flipped photo is found mirrored. Every version but
+    the first turns all vectors by a rotation of its own: compared with those of another they would say nothing.
     """
 
     models_version = FAKE_MODELS
+    _rotation: npt.NDArray[np.float32] | None = None
     engines: tuple[Engine, ...] = (Engine("fake", CPU_PROVIDER, CPU_PROVIDER),)
     waiting = 0
+
+    def __init__(self, models_version: str = FAKE_MODELS) -> None:
+        if models_version != FAKE_MODELS:
+            self.models_version, self._rotation = models_version, _rotation(models_version)
 
     def close(self) -> None:
         """Nothing to put away."""
@@ -48,6 +55,8 @@ class FakeDescriber:
         box = Box(0.1 * image.width, 0.1 * image.height, 0.9 * image.width, 0.9 * image.height)
         found = [] if flat else [Detection(box, Category.SHORT_SLEEVE_TOP, 0.9)]
         garments = tuple(_describe(image, detection) for detection in relabelled(found, category))
+        if self._rotation is not None:
+            garments = tuple(_turned(garment, self._rotation) for garment in garments)
         timings = {"detect": 0.1, "landmarks": 0.1, "embed": 0.1}
         return DescribedPhoto(image.sha256, image.width, image.height, self.models_version, garments, timings)
 
@@ -60,6 +69,20 @@ class FailingDescriber(FakeDescriber):
         if described.garments and image.width < 300:
             raise RuntimeError("out of memory")
         return described
+
+
+def _rotation(models_version: str) -> npt.NDArray[np.float32]:
+    """float32 (D, D), orthogonal."""
+    seed = int(hashlib.sha256(models_version.encode()).hexdigest()[:8], 16)
+    turned, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(CELLS * CELLS, CELLS * CELLS)))
+    return np.asarray(turned, dtype=np.float32)
+
+
+def _turned(garment: DescribedGarment, rotation: npt.NDArray[np.float32]) -> DescribedGarment:
+    seen, mirrored = (
+        RegionEmbeddings(side.vectors @ rotation, side.colours) for side in (garment.embeddings, garment.mirrored)
+    )
+    return replace(garment, embeddings=seen, mirrored=mirrored)
 
 
 def fake_region_boxes(box: Box) -> tuple[Box, ...]:

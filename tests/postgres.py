@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,11 +27,18 @@ def find_postgres() -> Path | None:
 
 
 class Cluster:
-    """A running server; `new_database` gives an empty database each time."""
+    """A running server; `new_database` gives an empty database each time. `stop` is as if the machine lost power."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, control: Callable[..., None]) -> None:
         self.port = port
+        self._control = control
         self._numbers = itertools.count(1)
+
+    def stop(self) -> None:
+        self._control("--mode", "immediate", "stop")
+
+    def start(self) -> None:
+        self._control("start")
 
     def url(self, database: str) -> str:
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
@@ -60,12 +67,17 @@ def running_cluster(durable: bool = False) -> Iterator[Cluster]:
         port = _free_port()
         fsync = "on" if durable else "off"
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={fsync}"
-        control = [str(binaries / "pg_ctl"), "--pgdata", str(data), "--wait"]
-        _call([*control, "--log", f"{folder}/log", "--options", options, "start"], user, folder)
+        program = [str(binaries / "pg_ctl"), "--pgdata", str(data), "--wait"]
+
+        def control(*words: str) -> None:
+            _call([*program, "--log", f"{folder}/log", "--options", options, *words], user, folder)
+
+        cluster = Cluster(port, control)
+        cluster.start()
         try:
-            yield Cluster(port)
+            yield cluster
         finally:
-            _call([*control, "--mode", "immediate", "stop"], user, folder)
+            cluster.stop()
 
 
 @pytest.fixture(scope="session")

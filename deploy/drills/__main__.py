@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from deploy.drills import full_disk, kill_nine, model_file, redis_faults
+from deploy.drills import (
+    full_disk,
+    index_swap,
+    kill_nine,
+    model_file,
+    postgres_faults,
+    redis_faults,
+    replicas,
+    snapshot_faults,
+)
 from deploy.drills.photos import garment, pattern
 from deploy.drills.report import DrillReport
 
@@ -31,6 +40,33 @@ def kill_nine_command(
 def redis_command(checks: Annotated[int, typer.Option(help="Checks in each state of Redis.")] = 60) -> None:
     """Redis killed, started again, slow, hanging under checks."""
     _run(lambda folder: redis_faults.drill(folder, checks))
+
+
+@app.command("postgres", epilog="Example: [bold]python -m deploy.drills postgres --checks 100[/bold]")
+def postgres_command(checks: Annotated[int, typer.Option(help="Checks in each state of PostgreSQL.")] = 60) -> None:
+    """PostgreSQL stopped, started again and slow under checks (needs its binaries)."""
+    _run(lambda folder: postgres_faults.drill(folder, checks))
+
+
+@app.command("replicas", epilog="Example: [bold]python -m deploy.drills replicas --adds 100[/bold]")
+def replicas_command(adds: Annotated[int, typer.Option(help="Adds on each database.")] = 60) -> None:
+    """How soon a replica finds what another acknowledged."""
+    _run(lambda folder: replicas.drill(folder, adds))
+
+
+@app.command("snapshot", epilog="Example: [bold]python -m deploy.drills snapshot --items 200[/bold]")
+def snapshot_command(items: Annotated[int, typer.Option(help="Items in the index.")] = 100) -> None:
+    """Snapshots damaged before a restart under checks."""
+    _run(lambda folder: snapshot_faults.drill(folder, items))
+
+
+@app.command("index-swap", epilog="Example: [bold]python -m deploy.drills index-swap --seconds 30[/bold]")
+def index_swap_command(
+    items: Annotated[int, typer.Option(help="Items in the index.")] = 200,
+    seconds: Annotated[float, typer.Option(help="How long each phase lasts.")] = 20,
+) -> None:
+    """The index swapped under load: by another process's writes, by snapshots, by new models."""
+    _run(lambda folder: index_swap.drill(folder, items, seconds))
 
 
 @app.command("model-file", epilog="Example: [bold]python -m deploy.drills model-file[/bold]")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 READY_WITHIN_S = 60.0
-IN_VAIN = "could not start"
+IN_VAIN = ("could not start", "selvedge index reembed")
 """What /readyz says where waiting longer helps nobody."""
 REQUEST_TIMEOUT_S = 60.0
 
@@ -91,7 +91,7 @@ async def _wait_until_ready(client: httpx.AsyncClient) -> None:
         if response.is_success:
             return
         reason = _reason(response)
-        if IN_VAIN in reason or time.monotonic() > deadline:
+        if any(words in reason for words in IN_VAIN) or time.monotonic() > deadline:
             raise Unreachable(f"the service is not ready: {reason}")
         await asyncio.sleep(pause)
         pause = min(2 * pause, 1.0)

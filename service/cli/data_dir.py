@@ -1,4 +1,4 @@
-"""One process a data dir: a lock that ends with whoever holds it, kill -9 included."""
+"""Who is at work in a data dir: services share it, a command has it alone; the lock ends with whoever holds it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from service.errors import ServiceError
 
@@ -20,18 +21,31 @@ class DataDirInUse(ServiceError):
 def hold_data_dir(data_dir: Path, address: str = "") -> Iterator[None]:
     """Keep other processes off a data dir; the lock ends with this process, however it ends.
 
-    `address` is where a service on it answers. Raises DataDirInUse where another process holds it.
+    With `address`, where a service on it answers, other services may have it too: they follow one record. Raises
+    DataDirInUse where another process holds it, and, without an address, where services do.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / LOCK_NAME).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        alone = _lock(lock, fcntl.LOCK_EX)
+        if not alone and not (address and _lock(lock, fcntl.LOCK_SH)):
             lock.seek(0)
-            served_at = lock.read().strip()
-            advice = f"talk to the service that runs on it: --url {served_at}" if served_at else "wait until it is done"
-            raise DataDirInUse(f"another process uses {data_dir}; {advice}") from error
-        lock.truncate(0)
-        lock.write(address)
+            served_at = lock.read().split()
+            advice = (
+                f"talk to the service that runs on it: --url {served_at[-1]}" if served_at else "wait until it is done"
+            )
+            raise DataDirInUse(f"another process uses {data_dir}; {advice}")
+        if alone:
+            lock.truncate(0)
+        lock.write(f"{address}\n")
         lock.flush()
+        if alone and address:
+            fcntl.flock(lock, fcntl.LOCK_SH)
         yield
+
+
+def _lock(file: IO[str], how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

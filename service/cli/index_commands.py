@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
 
-from service.settings import Settings, read_settings
-
-if TYPE_CHECKING:
-    from index.catalogue import Catalogue
-    from index.live import LiveIndex
-    from index.shards import Shards
+from service.cli.opening import (
+    DatabaseUrl,
+    DataDir,
+    command_settings,
+    installed_models,
+    loaded_index,
+    opened_record,
+    plain_table,
+    progress_bar,
+    record_file,
+)
+from service.cli.reembedding import reembed
+from service.settings import Settings
 
 index_app = typer.Typer(help="Snapshot, back up, restore and verify the index.", no_args_is_help=True)
-DataDir = Annotated[Path | None, typer.Option(help="Where record, photos and snapshots lie (SELVEDGE_DATA_DIR).")]
-DatabaseUrl = Annotated[str | None, typer.Option(help="SQLAlchemy URL of the record (SELVEDGE_DATABASE_URL).")]
+index_app.command(epilog="Example: [bold]selvedge index reembed[/bold], and later [bold]--drop-old[/bold]")(reembed)
 
 
 @index_app.command(epilog="Example: [bold]selvedge index snapshot --output /backups/monday[/bold]")
@@ -37,15 +39,15 @@ def snapshot(
     from index.backup import write_backup
     from index.photos import PhotoStore
 
-    settings = _settings(data_dir, database_url)
-    with _loaded(settings) as (catalogue, live, _):
+    settings = command_settings(data_dir, database_url)
+    with loaded_index(settings) as (catalogue, live, _):
         if output is None:
-            with _progress("blocks written") as tick:
+            with progress_bar("blocks written") as tick:
                 path = live.write_snapshot(tick)
             Console().print(f"snapshot: {path}", markup=False, highlight=False)
             return
         photos = PhotoStore(settings.data_dir.resolve() / "photos")
-        with _progress("photos copied", catalogue.counts().photos) as tick:
+        with progress_bar("photos copied", catalogue.counts().photos) as tick:
             manifest = write_backup(catalogue, photos, live, output.resolve(), tick)
     said = "" if manifest.record else "; the record is in PostgreSQL: back it up with pg_dump, after this"
     Console().print(
@@ -64,12 +66,12 @@ def restore(
     from index.backup import check_backup, restore_backup
     from service.cli.data_dir import hold_data_dir
 
-    settings = _settings(data_dir, database_url)
+    settings = command_settings(data_dir, database_url)
     with hold_data_dir(settings.data_dir):
-        with _progress("photos checked") as tick:
+        with progress_bar("photos checked") as tick:
             check_backup(backup, tick)
-        with _progress("photos copied") as tick:
-            manifest = restore_backup(backup, settings.data_dir.resolve(), _record_file(settings), tick)
+        with progress_bar("photos copied") as tick:
+            manifest = restore_backup(backup, settings.data_dir.resolve(), record_file(settings), tick)
         Console().print(f"{manifest.items} items and {manifest.photos} photos restored; comparing", highlight=False)
         _verify(settings, {"items": manifest.items, "garments of all models": manifest.garments})
 
@@ -77,7 +79,7 @@ def restore(
 @index_app.command(epilog="Example: [bold]selvedge index verify[/bold]")
 def verify(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Compare the latest snapshot with the record, checksums to searches. Exit code 1 where they differ."""
-    _verify(_settings(data_dir, database_url), {})
+    _verify(command_settings(data_dir, database_url), {})
 
 
 @index_app.command(epilog="Example: [bold]selvedge index stats[/bold]")
@@ -87,22 +89,24 @@ def stats(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     from index.manifest import Manifest
     from index.snapshot import Snapshots
 
-    settings = _settings(data_dir, database_url)
-    with _opened(settings) as catalogue:
+    settings = command_settings(data_dir, database_url)
+    with opened_record(settings) as catalogue:
+        version = installed_models(settings)
         counts, sequence = catalogue.counts(), catalogue.last_sequence()
-    version = _models_version(settings)
-    table = _table("record", "")
+        undescribed = catalogue.count_undescribed(version)
+    table = plain_table("record", "")
     rows = {
         "items": counts.items,
         "photos": counts.photos,
         "garments": counts.garments,
         "searched by these models": counts.designs.get(version, 0),
-        "of other models, not searched": sum(counts.designs.values()) - counts.designs.get(version, 0),
+        "photos that only other models described": undescribed,
+        "designs as other models saw them": sum(counts.designs.values()) - counts.designs.get(version, 0),
         "changes": sequence,
     }
     for name, number in rows.items():
         table.add_row(name, f"{number:,}")
-    found = _table("snapshot", "changes behind", "garments", "tombstones", "blocks", "MB", "")
+    found = plain_table("snapshot", "changes behind", "garments", "tombstones", "blocks", "MB", "")
     for path in Snapshots(settings.data_dir.resolve() / "snapshots").paths():
         try:
             manifest = Manifest.read(path)
@@ -121,14 +125,14 @@ def compact(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Write a snapshot without tombstones, and delete the older ones."""
     from index.snapshot import Snapshots
 
-    settings = _settings(data_dir, database_url)
-    with _loaded(settings) as (_, live, shards):
+    settings = command_settings(data_dir, database_url)
+    with loaded_index(settings) as (_, live, shards):
         before = sum(1 for _ in shards.blocks())
-        with _progress("blocks written") as tick:
+        with progress_bar("blocks written") as tick:
             dropped = shards.compact()
             live.write_snapshot(tick)
         after = sum(1 for _ in shards.blocks())
-    Snapshots(settings.data_dir.resolve() / "snapshots").prune(kept=1)
+    Snapshots(settings.data_dir.resolve() / "snapshots").prune(installed_models(settings), kept=1)
     Console().print(f"{dropped:,} tombstones dropped, {before} blocks are {after} now", highlight=False)
 
 
@@ -138,86 +142,15 @@ def _verify(settings: Settings, expected: dict[str, int]) -> None:
     from index.verification import Finding, verify
 
     snapshots = Snapshots(settings.data_dir.resolve() / "snapshots")
-    with _opened(settings) as catalogue, _progress("blocks and batches read") as tick:
+    with opened_record(settings) as catalogue, progress_bar("blocks and batches read") as tick:
         counts = catalogue.counts()
         counted = {"items": counts.items, "garments of all models": counts.garments}
         findings = [Finding(name, f"{number:,}", f"{counted[name]:,}") for name, number in expected.items()]
-        findings += verify(catalogue, snapshots, _models_version(settings), tick)
-    table = _table("", "compared", "expected", "found")
+        findings += verify(catalogue, snapshots, installed_models(settings), tick)
+    table = plain_table("", "compared", "expected", "found")
     for finding in findings:
         style, word = ("green", "ok") if finding.agrees else ("red", "differs")
         table.add_row(word, *map(escape, (finding.name, finding.expected, finding.found)), style=style)
     Console().print(table)
     if not all(finding.agrees for finding in findings):
         raise typer.Exit(1)
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Catalogue]:
-    from index.catalogue import Catalogue
-    from service.bootstrap import database_url
-
-    catalogue = Catalogue(database_url(settings))
-    try:
-        yield catalogue
-    finally:
-        catalogue.close()
-
-
-@contextmanager
-def _loaded(settings: Settings) -> Iterator[tuple[Catalogue, LiveIndex, Shards]]:
-    """The record and the index over it, as a service would start."""
-    import os
-
-    from index.live import LiveIndex
-    from index.shards import Shards
-    from index.snapshot import Snapshots
-
-    shards = Shards(os.cpu_count() or 1)
-    try:
-        with _opened(settings) as catalogue:
-            snapshots = Snapshots(settings.data_dir.resolve() / "snapshots")
-            live = LiveIndex(catalogue, shards, _models_version(settings), snapshots)
-            with Console(stderr=True).status("loading the index"):
-                live.load()
-                live.check_snapshot()
-                live.catch_up()
-            yield catalogue, live, shards
-    finally:
-        shards.close()
-
-
-def _models_version(settings: Settings) -> str:
-    """Of the networks that would serve, without loading them."""
-    from models.manifest import read_manifest
-    from models.runtime.describe import models_version
-    from models.runtime.shipped import MODEL_NAMES
-
-    return models_version([read_manifest(settings.weights_dir / f"{name}.json") for name in MODEL_NAMES])
-
-
-def _record_file(settings: Settings) -> Path | None:
-    """The SQLite file of the record; None where it is in PostgreSQL."""
-    from sqlalchemy.engine import make_url
-
-    from service.bootstrap import database_url
-
-    url = make_url(database_url(settings))
-    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
-
-
-def _settings(data_dir: Path | None, database_url: str | None) -> Settings:
-    return read_settings(data_dir=data_dir, database_url=database_url, demo=False, log={"level": "WARNING"})
-
-
-@contextmanager
-def _progress(what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
-    """A bar on standard error; call what it yields after each step."""
-    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
-
-
-def _table(*headings: str) -> Table:
-    return Table(*(Column(heading, overflow="fold") for heading in headings), box=None, pad_edge=False)

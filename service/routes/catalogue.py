@@ -80,7 +80,7 @@ async def read_stats(request: Request) -> StatsOut:
         photos=stats.counts.photos,
         garments=stats.counts.garments,
         searchable=stats.searchable,
-        other_models=stats.other_versions,
+        other_models=stats.undescribed,
         categories=dict(stats.counts.categories),
         models_version=stats.models_version,
         sequence=stats.sequence,

@@ -13,6 +13,7 @@ import pytest
 
 from index.catalogue import Catalogue
 from index.errors import EmbeddingMismatch, InvalidQuery, ItemNotFound
+from index.generations import Description
 from index.labels import NEVER, NOT_DISABLED, microseconds, seller_key, tenant_key
 from index.types import ItemDetails, ItemFilters
 from models.taxonomy import Category, WeightGroup
@@ -104,12 +105,63 @@ def test_replacing_can_choose_another_garment_of_the_same_photo(catalogue: Catal
     assert [garment.is_design for garment in catalogue.get("SKU-1").photos[0].garments] == [False, True]
 
 
-def test_a_photo_that_other_models_described_is_described_anew(catalogue: Catalogue) -> None:
-    """Adding it again after an upgrade makes it searchable again."""
-    catalogue.add(make_new_photo(1, models_version="older", dimension=64))
+def test_a_photo_that_other_models_described_is_described_beside_that(catalogue: Catalogue) -> None:
+    """Adding it again after an upgrade makes it searchable again; added by either, nothing changes then."""
+    older = make_new_photo(1, models_version="older", dimension=64)
+    catalogue.add(older)
     added = catalogue.add(make_new_photo(1))
     assert (added.created, added.sequence) == (False, 2)
-    assert catalogue.counts().designs == {MODELS_VERSION: 1}
+    assert catalogue.counts().designs == {MODELS_VERSION: 1, "older": 1}
+    assert catalogue.counts().categories == {Category.SHORT_SLEEVE_TOP: 1}
+    for again in (make_new_photo(1), older):
+        assert (catalogue.add(again).created, catalogue.last_sequence()) == (False, 2)
+    item = catalogue.get("SKU-1")
+    assert [(photo.models_version, len(photo.garments)) for photo in item.photos] == [("older", 1)]
+
+
+def test_replacing_by_a_photo_that_other_models_described_keeps_what_they_said(catalogue: Catalogue) -> None:
+    """And forgets the others."""
+    catalogue.add(make_new_photo(1, models_version="older"))
+    catalogue.add(make_new_photo(2, item_id="SKU-1", models_version="older"))
+    assert not catalogue.add(make_new_photo(1, replace=True)).created
+    assert catalogue.counts().designs == {MODELS_VERSION: 1, "older": 1}
+    assert len(catalogue.get("SKU-1").photos) == 1
+
+
+def test_photos_are_described_by_other_models_beside_the_first(catalogue: Catalogue) -> None:
+    """Once each, whatever became of them meanwhile, also where nothing was seen; nobody changed the items."""
+    for seed in range(4):
+        catalogue.add(make_new_photo(seed, tenant="AB"[seed % 2], category=Category.VEST))
+    before = catalogue.get("SKU-0", "A")
+    waiting = catalogue.undescribed("newer", 0, 10)
+    assert [(photo.item_id, photo.tenant, photo.category) for photo in waiting] == [
+        (f"SKU-{seed}", "AB"[seed % 2], Category.VEST) for seed in range(4)
+    ]
+    assert [photo.number for photo in catalogue.undescribed("newer", waiting[1].number, 1)] == [waiting[2].number]
+    assert [catalogue.count_undescribed("newer", tenant) for tenant in (None, "A", "B", "C")] == [4, 2, 2, 0]
+    catalogue.delete("SKU-3", "B")
+    described = [Description(photo.number, (make_garment(n, dimension=64),), 0) for n, photo in enumerate(waiting)]
+    described[2] = Description(waiting[2].number, (), 0)
+    assert catalogue.describe("newer", described) == 3
+    assert catalogue.describe("newer", described) == 0
+    assert (catalogue.count_undescribed("newer"), catalogue.undescribed("newer", 0, 10)) == (0, ())
+    assert catalogue.counts().designs == {MODELS_VERSION: 3, "newer": 2}
+    assert [change.kind for change in catalogue.changes_since(5)] == ["described"] * 3
+    assert catalogue.get("SKU-0", "A").updated_at == before.updated_at
+
+
+def test_what_other_models_saw_is_dropped_once_it_is_not_served_any_more(catalogue: Catalogue) -> None:
+    """Only of photos that these models have described."""
+    for seed in range(3):
+        catalogue.add(make_new_photo(seed))
+    one, two, _ = catalogue.undescribed("newer", 0, 10)
+    catalogue.describe("newer", [Description(one.number, (make_garment(1),), 0), Description(two.number, (), 0)])
+    catalogue.add(make_new_photo(7, models_version="newer"))
+    assert (catalogue.drop_other_descriptions("newer"), catalogue.drop_other_descriptions("newer")) == (2, 0)
+    assert catalogue.counts().designs == {MODELS_VERSION: 1, "newer": 2}
+    assert [(photo.models_version, len(photo.garments)) for photo in catalogue.get("SKU-0").photos] == [("newer", 1)]
+    assert [(photo.models_version, len(photo.garments)) for photo in catalogue.get("SKU-1").photos] == [("newer", 0)]
+    assert catalogue.count_undescribed("newer") == 1
 
 
 def test_one_models_version_has_one_dimension(catalogue: Catalogue) -> None:

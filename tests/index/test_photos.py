@@ -67,6 +67,19 @@ def test_a_photo_being_stored_is_not_discarded(store: PhotoStore) -> None:
     assert store.read(SHA256) == DATA
 
 
+def test_a_photo_that_another_process_stores_is_not_discarded(store: PhotoStore, tmp_path: Path) -> None:
+    """Whoever deletes waits until it is recorded, and then sees that it is wanted."""
+    theirs, recorded = PhotoStore(tmp_path / "photos"), threading.Event()
+    deleting = threading.Thread(target=store.discard, args=(SHA256, lambda _: recorded.is_set()))
+    with theirs.stored(SHA256, DATA):
+        deleting.start()
+        deleting.join(0.3)
+        assert deleting.is_alive()
+        recorded.set()
+    deleting.join()
+    assert store.read(SHA256) == DATA
+
+
 def test_a_full_disk_leaves_nothing_behind(store: PhotoStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The write fails as IndexUnavailable, and works again once there is room."""
 

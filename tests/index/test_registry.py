@@ -18,8 +18,8 @@ from models.types import DescribedGarment
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query, make_weights
 
 
-def open_registry(folder: Path, models_version: str = MODELS_VERSION) -> Registry:
-    registry = Registry(f"sqlite:///{folder}/record.db", folder, models_version)
+def open_registry(folder: Path, models_version: str = MODELS_VERSION, follow_every_s: float = 0.25) -> Registry:
+    registry = Registry(f"sqlite:///{folder}/record.db", folder, models_version, follow_every_s=follow_every_s)
     registry.start()
     return registry
 
@@ -102,18 +102,19 @@ def test_a_restart_gives_the_same_answers(registry: Registry, tmp_path: Path) ->
 
 
 def test_other_models_start_with_what_they_described(registry: Registry, tmp_path: Path) -> None:
-    """Designs of other versions are counted, not searched; adding a photo again brings it over."""
+    """What others described is counted, not searched; adding a photo again describes it beside that."""
     add(registry, 1)
     add(registry, 2)
     newer = open_registry(tmp_path, "newer models")
-    assert (newer.stats().searchable, newer.stats().other_versions) == (0, 2)
+    assert (newer.stats().searchable, newer.stats().undescribed) == (0, 2)
     garment = make_garment(1, dimension=64)
     photo = make_new_photo(1, garments=(garment,), models_version="newer models")
     assert not newer.add(photo, make_photo_bytes(1)).created
     assert found(newer, garment, models_version="newer models") == ["SKU-1"]
-    assert (newer.stats().searchable, newer.stats().other_versions) == (1, 1)
+    assert (newer.stats().searchable, newer.stats().undescribed) == (1, 1)
+    assert [photo.models_version for photo in newer.get("SKU-1").photos] == [MODELS_VERSION]
     registry.catch_up()
-    assert found(registry, make_garment(1)) == []
+    assert found(registry, make_garment(1)) == ["SKU-1"], "and is found by those of before as ever"
     newer.close()
 
 
@@ -141,16 +142,17 @@ def test_nothing_is_written_before_the_index_is_ready(tmp_path: Path) -> None:
     registry.close()
 
 
-def test_two_processes_share_a_record(registry: Registry, tmp_path: Path) -> None:
+def test_two_processes_share_a_record(tmp_path: Path) -> None:
     """Each searches its own adds at once, and the other's once it catches up."""
-    other = open_registry(tmp_path)
+    registry, other = open_registry(tmp_path, follow_every_s=600), open_registry(tmp_path, follow_every_s=600)
     add(registry, 1)
     add(other, 2)
     assert found(other, make_garment(1)) == ["SKU-1"], "its own add brought it up to date"
     assert registry.stale
     registry.catch_up()
     assert found(registry, make_garment(2)) == ["SKU-2"]
-    other.close()
+    for one in (registry, other):
+        one.close()
 
 
 def test_the_same_photo_from_many_threads_is_created_once(registry: Registry) -> None:

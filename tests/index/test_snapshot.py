@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from index import live as live_module
 from index.catalogue import Catalogue
 from index.labels import Exclusions
 from index.live import LiveIndex
@@ -139,6 +140,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "a file is gone": lambda folder: first(folder, "*.faiss").unlink(),
     "vectors cut short": lambda folder: first(folder, "*.faiss").write_bytes(b"x" * 100),
     "another kind of file": lambda folder: first(folder, "*.faiss").write_bytes(first(folder, "*.npz").read_bytes()),
+    "vectors flipped": lambda folder: flip(first(folder, "*.faiss")),
     "labels flipped": lambda folder: flip(first(folder, "*.npz")),
     "manifest flipped": lambda folder: flip(folder / MANIFEST),
     "manifest empty": lambda folder: (folder / MANIFEST).write_text(""),
@@ -164,8 +166,11 @@ def test_what_cannot_be_trusted_is_rebuilt_from_the_record(tmp_path: Path, expec
     started.close()
 
 
-def test_a_flipped_bit_among_the_vectors_is_found_in_the_background(tmp_path: Path, expected: Answers) -> None:
+def test_a_flipped_bit_among_the_vectors_of_a_large_snapshot_is_found_in_the_background(
+    tmp_path: Path, expected: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Reading them all takes longer than a start may; then all is read anew, and the snapshot is gone."""
+    monkeypatch.setattr(live_module, "CHECKED_AT_ONCE", 0)
     for path in Snapshots(tmp_path / "snapshots").paths()[0].glob("*.faiss"):
         flip(path)
     started = Started(tmp_path)
@@ -264,8 +269,11 @@ def test_the_service_writes_snapshots_as_it_goes(registry: Registry, tmp_path: P
     again.close()
 
 
-def test_a_service_that_finds_its_snapshot_damaged_becomes_right_by_itself(tmp_path: Path, expected: Answers) -> None:
+def test_a_service_that_finds_its_snapshot_damaged_becomes_right_by_itself(
+    tmp_path: Path, expected: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a restart; and it writes another one in its place."""
+    monkeypatch.setattr(live_module, "CHECKED_AT_ONCE", 0)
     snapshots = Snapshots(tmp_path / "snapshots")
     damaged = snapshots.paths()[0]
     for path in damaged.glob("*.faiss"):

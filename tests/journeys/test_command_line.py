@@ -123,10 +123,12 @@ def test_a_file_that_is_no_photo_is_listed_at_the_end(data_dir: str, folder: Pat
 
 
 def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    """A process of its own: it says what it lacks, keeps others off its data dir, and ends on SIGTERM."""
+    """A process of its own: it says what it lacks, keeps commands off its data dir, and ends on SIGTERM."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"never looked at")
     # Without networks: the page and /livez answer all the same, /readyz names what is missing.
     options = ["--port", str(port), "--data-dir", str(tmp_path / "data"), "--weights-dir", str(tmp_path)]
     serve = [sys.executable, "-m", "service", "serve", *options]
@@ -136,7 +138,8 @@ def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
             _wait_for(f"{address}/livez")
             assert "Drop a photo" in httpx.get(address).text
             assert ".json" in httpx.get(f"{address}/readyz").json()["reason"]
-            second = subprocess.run(serve, capture_output=True, text=True, timeout=60, check=False)
+            add = [sys.executable, "-m", "service", "add", str(photo), "--data-dir", str(tmp_path / "data")]
+            second = subprocess.run(add, capture_output=True, text=True, timeout=60, check=False)
             assert second.returncode == 2
             assert f"--url {address}" in second.stderr.replace("\n", "")
         finally:

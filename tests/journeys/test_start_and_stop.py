@@ -15,10 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+import service.selvedge
 from index.errors import IndexUnavailable
+from index.following import Follower, Staleness
 from models.errors import ModelFileError
 from models.taxonomy import Category
 from models.types import DescribedPhoto, Image
+from service.access.keyring import Keyring
 from service.app import create_app
 from service.bootstrap import assemble
 from service.errors import ChecksUnavailable
@@ -100,6 +103,42 @@ async def test_readiness_runs_a_canary(client: httpx.AsyncClient, monkeypatch: p
     assert (answer.status_code, "the disk is gone" in answer.json()["index"]) == (503, True)
     monkeypatch.undo()
     assert (await client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("behind", "status", "said"),
+    [
+        (Staleness(3, 0.2), 200, "ok"),
+        (Staleness(3, 7.0), 503, "stale: not caught up for 7.0 s, at least 3 changes behind"),
+    ],
+)
+async def test_a_replica_that_follows_is_ready_and_one_that_falls_behind_is_not(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, behind: Staleness, status: int, said: str
+) -> None:
+    """Changes that came just now are no reason to send nobody here; both are told."""
+    monkeypatch.setattr(Follower, "staleness", property(lambda _: behind))
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["index"]) == (status, said)
+    assert answer.json()["behind"] == {"changes": behind.changes, "seconds": behind.seconds}
+    assert f"selvedge_index_behind_seconds {behind.seconds}" in (await client.get("/metrics")).text
+
+
+async def test_readiness_does_not_wait_for_a_table_of_keys_that_hangs(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so in time."""
+
+    async def hang(_keyring: Keyring) -> bool:
+        await asyncio.sleep(600)
+        return True
+
+    monkeypatch.setattr(service.selvedge, "_CANARY_S", 0.2)
+    opened = door_of(client).opened
+    assert opened is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(Keyring, "empty", hang)
+        found = await opened.readiness()
+    assert (found.access, found.ready) == ("the table of keys does not answer", True)
 
 
 async def test_metrics_show_stages_verdicts_requests_and_the_index(client: httpx.AsyncClient) -> None:

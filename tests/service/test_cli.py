@@ -216,6 +216,17 @@ def test_the_lock_of_a_data_dir_ends_with_its_holder(tmp_path: Path) -> None:
         pass
 
 
+def test_services_share_a_data_dir_and_commands_do_not(tmp_path: Path) -> None:
+    """Services follow one record; a command that is told of one of them talks to it."""
+    first, second, third = (f"http://127.0.0.1:{port}" for port in (8001, 8002, 8003))
+    told = pytest.raises(DataDirInUse, match=f"--url {second}")
+    with hold_data_dir(tmp_path, first), hold_data_dir(tmp_path, second), told, hold_data_dir(tmp_path):
+        pytest.fail("the block must not run")
+    told = pytest.raises(DataDirInUse, match="wait until")
+    with hold_data_dir(tmp_path), told, hold_data_dir(tmp_path, third):
+        pytest.fail("the block must not run")
+
+
 @pytest.mark.parametrize("make", ["missing", "empty"])
 def test_nothing_to_add_is_said(tmp_path: Path, make: str) -> None:
     """A path that does not exist, or a folder without photos."""

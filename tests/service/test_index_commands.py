@@ -14,7 +14,7 @@ from index.photos import PhotoStore
 from index.snapshot import Snapshots
 from service.cli.commands import app
 from service.cli.data_dir import DataDirInUse, hold_data_dir
-from service.cli.index_commands import _models_version
+from service.cli.opening import installed_models
 from service.settings import read_settings
 from tests.factories import make_new_photo, make_photo_bytes
 
@@ -25,7 +25,7 @@ ITEMS = 12
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A record of the shipped models' version with a few items, one of them deleted."""
     folder = tmp_path_factory.mktemp("filled")
-    version = _models_version(read_settings({}))
+    version = installed_models(read_settings({}))
     catalogue = Catalogue(f"sqlite:///{folder}/catalogue.sqlite")
     photos = PhotoStore(folder / "photos")
     for seed in range(ITEMS):
@@ -54,7 +54,7 @@ def run(*words: object, data_dir: Path) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.mark.parametrize("command", ["snapshot", "restore", "verify", "stats", "compact"])
+@pytest.mark.parametrize("command", ["snapshot", "restore", "verify", "stats", "compact", "reembed"])
 def test_every_command_has_an_example(command: str, wide: None) -> None:
     """In its help."""
     result = CliRunner().invoke(app, ["index", command, "--help"])

@@ -1,0 +1,114 @@
+"""`selvedge index reembed`: what new models see of the photos that are there, beside what is being served."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from service.cli.opening import (
+    DatabaseUrl,
+    DataDir,
+    command_settings,
+    installed_models,
+    opened_record,
+    progress_bar,
+)
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from index.catalogue import Catalogue
+    from index.reembedding import Describe, Reembedded
+    from models.runtime.describe import Describer
+    from service.decoding.decoders import PhotoDecoder
+
+NICENESS = 10
+"""Checks of a service on the same machine go first, as they do before all bulk work."""
+
+
+def reembed(
+    skip_failed: Annotated[
+        bool, typer.Option(help="Let photos that cannot be described go unsearched, instead of waiting for them.")
+    ] = False,
+    drop_old: Annotated[
+        bool, typer.Option(help="Forget what other models saw, once no service with them runs any more.")
+    ] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Let the installed models describe every photo that other models did, while those are served.
+
+    May be interrupted and begun again. A service with the installed models opens by itself once all is described. Exit
+    code 1 where photos could not be described.
+    """
+    from index.snapshot import Snapshots
+    from service.bootstrap import load_describer
+
+    settings = command_settings(data_dir, database_url)
+    with opened_record(settings) as catalogue:
+        version = installed_models(settings)
+        waiting = catalogue.count_undescribed(version)
+        if waiting:
+            describer = load_describer(settings)
+            with progress_bar("photos described", waiting) as tick:
+                report = reembed_all(settings, catalogue, describer, tick, skip_failed)
+            describer.close()
+            _say_what_became(report, skip_failed)
+        left = catalogue.count_undescribed(version)
+        Console().print(f"{left:,} photos are left that the models {version} have not described", highlight=False)
+        if left:
+            raise typer.Exit(1)
+        if drop_old:
+            dropped = 0
+            with progress_bar("photos tidied") as tick:
+                while some := catalogue.drop_other_descriptions(version):
+                    dropped += some
+                    tick()
+            snapshots = Snapshots(settings.data_dir.resolve() / "snapshots").discard_others(version)
+            Console().print(f"dropped: what other models saw of {dropped:,} photos, {snapshots} snapshots of theirs")
+
+
+def _say_what_became(report: Reembedded, skipped: bool) -> None:
+    Console().print(f"{report.described:,} photos described, in {report.unseen:,} of them no garment was seen")
+    for photo, reason in report.failed:
+        words = "skipped" if skipped else "not described"
+        Console(stderr=True).print(
+            f"{words}: {photo.item_id} {photo.photo_id}: {reason}", style="red", markup=False, highlight=False
+        )
+    if report.failed and not skipped:
+        Console(stderr=True).print("restore those photos and run this again, or give --skip-failed")
+
+
+def describe_stored(describer: Describer, decoder: PhotoDecoder) -> Describe:
+    """Looks at a stored photo as an add would, told the category that its design was registered as."""
+    from models.runtime.describe import pick_garment
+    from models.taxonomy import Category
+    from models.types import DescribedGarment
+
+    def describe(data: bytes, category: Category) -> tuple[tuple[DescribedGarment, ...], int]:
+        garments = describer.describe(decoder.decode(data), category).garments
+        design = pick_garment([garment.detection for garment in garments], category) if garments else 0
+        return garments, design
+
+    return describe
+
+
+def reembed_all(
+    settings: Settings, catalogue: Catalogue, describer: Describer, tick: Callable[[], None], skip_failed: bool
+) -> Reembedded:
+    """Every photo that these models have not described, at a low priority."""
+    from index.photos import PhotoStore
+    from index.reembedding import reembed
+    from service.bootstrap import make_decoder
+
+    os.nice(max(0, NICENESS - os.nice(0)))
+    photos = PhotoStore(settings.data_dir.resolve() / "photos")
+    with ExitStack() as opened:
+        decoder = make_decoder(settings.images)
+        opened.callback(decoder.close)
+        describe = describe_stored(describer, decoder)
+        return reembed(catalogue, photos, describer.models_version, describe, tick, skip_failed)

@@ -78,6 +78,10 @@ class Registry:
         """The latest change that searches see: read it before a search whose answer is to be cached under it."""
         return self._live.sequence
 
+    def require_ready(self) -> None:
+        """Raises IndexUnavailable where searches are not answered."""
+        self._live.require_ready()
+
     def catch_up(self) -> None:
         """Search what other processes committed to the same record."""
         self._live.catch_up()

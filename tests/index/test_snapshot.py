@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
+import index.upkeep
 from index.catalogue import Catalogue
+from index.errors import IndexUnavailable
 from index.labels import Exclusions
 from index.live import LiveIndex
 from index.manifest import MANIFEST, Manifest, Moment
@@ -171,6 +174,12 @@ def test_a_flipped_bit_among_the_vectors_is_found_in_the_background(tmp_path: Pa
     started = Started(tmp_path)
     assert started.live.started_from is not None
     assert not started.live.check_snapshot()
+    assert (started.live.ready, started.live.stale, started.live.sequence) == (False, True, ITEMS + 4)
+    with pytest.raises(IndexUnavailable):
+        started.answers()
+    with pytest.raises(IndexUnavailable):
+        started.live.catch_up()
+    started.live.rebuild()
     assert (started.live.ready, started.answers(), started.snapshots.paths()) == (True, expected, [])
     assert started.live.check_snapshot(), "nothing is mapped any more"
     started.close()
@@ -278,3 +287,25 @@ def test_a_service_that_finds_its_snapshot_damaged_becomes_right_by_itself(tmp_p
     started = Started(tmp_path)
     assert started.answers() == expected
     started.close()
+
+
+def test_a_rebuild_is_tried_again_where_the_record_is_out(
+    tmp_path: Path, expected: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unready meanwhile, and right once the record answers."""
+    for path in Snapshots(tmp_path / "snapshots").paths()[0].glob("*.faiss"):
+        flip(path)
+    monkeypatch.setattr(index.upkeep, "REBUILD_AGAIN_S", 0.01)
+    registry = Registry(f"sqlite:///{tmp_path}/record.db", tmp_path, MODELS_VERSION)
+    rebuild, asked = registry._live.rebuild, itertools.count(1)
+
+    def fail_twice() -> None:
+        if next(asked) <= 2:
+            raise IndexUnavailable("the record is out")
+        rebuild()
+
+    monkeypatch.setattr(registry._live, "rebuild", fail_twice)
+    registry.start()
+    wait_for(lambda: registry.ready and registry._live.started_from is None)
+    assert (next(asked), registry.stats().searchable) == (4, ITEMS - 2)
+    registry.close()

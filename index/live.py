@@ -150,7 +150,7 @@ class LiveIndex:
         if self._catalogue.moment(manifest.moment.sequence) != manifest.moment:
             raise SnapshotUnusable("it is of another record, or of a later state of this one")
         self._vectors.clear()
-        self._vectors.adopt(open_blocks(path, manifest), manifest.dimension or None)
+        self._vectors.adopt(open_blocks(path, manifest, self._vectors.rows_kind), manifest.dimension or None)
         if len(self._vectors) != manifest.garments:
             raise SnapshotUnusable(f"it holds {len(self._vectors)} garments, not {manifest.garments}")
         sequence = manifest.moment.sequence

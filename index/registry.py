@@ -25,6 +25,7 @@ from index.types import (
     ItemPage,
     NewPhoto,
     Query,
+    Storage,
 )
 from index.upkeep import SNAPSHOT_EVERY, Upkeep
 from index.vectors import VectorIndex
@@ -43,8 +44,9 @@ class Registry:
         models_version: str,
         vectors: VectorIndex | None = None,
         snapshot_every: int = SNAPSHOT_EVERY,
+        storage: Storage = Storage.FP16,
     ) -> None:
-        self._vectors = Shards(os.cpu_count() or 1) if vectors is None else vectors
+        self._vectors = Shards(os.cpu_count() or 1, storage, data_dir) if vectors is None else vectors
         snapshots = Snapshots(data_dir / "snapshots") if isinstance(self._vectors, Shards) else None
         self._catalogue = Catalogue(database_url)
         self._photos = PhotoStore(data_dir / "photos")

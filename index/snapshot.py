@@ -21,7 +21,8 @@ from index.errors import SnapshotUnusable
 from index.labels import Labels
 from index.loose_rows import LooseRows
 from index.manifest import BlockEntry, FileEntry, Manifest, Moment
-from index.shards import LOOSE_ROWS, Group, SealedRows
+from index.segments import SealedRows
+from index.shards import LOOSE_ROWS, Group
 from models.taxonomy import REGION_COUNT
 
 KEPT = 2
@@ -81,13 +82,15 @@ class Snapshots:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def open_blocks(folder: Path, manifest: Manifest) -> Iterator[tuple[Group, Block]]:
+def open_blocks(
+    folder: Path, manifest: Manifest, rows_kind: type[SealedRows] = SealedRows
+) -> Iterator[tuple[Group, Block]]:
     """The blocks, their vectors mapped and not read yet. Raises SnapshotUnusable where sizes or headers differ."""
     columns = manifest.dimension * REGION_COUNT
     for entry in manifest.blocks:
         entry.labels.check(folder)
         labels, alive = _read_labels(folder / entry.labels.name)
-        mapped = SealedRows.mapped(entry.vectors.check_size(folder), entry.rows, columns)
+        mapped = rows_kind.mapped(entry.vectors.check_size(folder), entry.rows, columns)
         if len(labels) != entry.rows or len(alive) != entry.rows or np.count_nonzero(~alive) != entry.dead:
             raise SnapshotUnusable(f"{entry.labels.name} does not hold the columns of {entry.rows} rows")
         rows = mapped if entry.rows >= LOOSE_ROWS else LooseRows(mapped.codes())

@@ -79,7 +79,8 @@ def open_registry(settings: Settings, version: str) -> Registry:
     """The record and the index in the data dir; to be started."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     folder = settings.data_dir.resolve()
-    return Registry(database_url(settings), folder, version, snapshot_every=settings.index.snapshot_every)
+    index = settings.index
+    return Registry(database_url(settings), folder, version, snapshot_every=index.snapshot_every, storage=index.storage)
 
 
 def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber | None = None) -> Selvedge:

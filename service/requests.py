@@ -146,9 +146,7 @@ class DetailFields(_Fields):
     disabled_until: Moment | None = None
 
     def details(self) -> ItemDetails:
-        return ItemDetails(
-            self.seller_id, self.title, self.url, self.published_at, self.metadata, self.disabled_until
-        )
+        return ItemDetails(self.seller_id, self.title, self.url, self.published_at, self.metadata, self.disabled_until)
 
 
 class AddFields(DetailFields):

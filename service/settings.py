@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from index.types import Storage
 from models.preprocessing import ImageLimits
 from models.runtime.running import Batching, Device
 from service.bodies import BodyPace
@@ -172,6 +173,10 @@ class IndexSettings(_Section):
 
     snapshot_every: int = Field(
         default=10_000, ge=0, description="Changes between two snapshots that shorten the next start; 0 writes none"
+    )
+    storage: Storage = Field(
+        default=Storage.FP16,
+        description="What is kept of a vector in memory: `fp16`, or `sq8`, half of it, with the rest on disk",
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import index.upkeep
@@ -20,9 +21,12 @@ from index.live import LiveIndex
 from index.manifest import MANIFEST, Manifest, Moment
 from index.registry import Registry
 from index.search import find_hits
-from index.shards import LOOSE_ROWS, SealedRows, Shards
+from index.segments import SealedRows
+from index.shards import LOOSE_ROWS, Shards
 from index.snapshot import Snapshots, open_blocks
-from index.types import Filters, ItemDetails
+from index.types import Filters, ItemDetails, Storage
+from index.vectors import Designs
+from models.weighting import RegionWeights
 from tests.factories import MODELS_VERSION, make_designs, make_garment, make_new_photo, make_photo_bytes, make_query
 
 ITEMS = 30
@@ -83,6 +87,26 @@ def test_a_start_from_a_snapshot_answers_the_same(tmp_path: Path, expected: Answ
     assert (started.answers(), len(started.shards), started.live.stale) == (expected, ITEMS - 2, False)
     assert started.live.check_snapshot()
     started.close()
+
+
+@pytest.mark.parametrize(("written", "read"), [("sq8", "fp16"), ("fp16", "sq8"), ("sq8", "sq8")])
+def test_either_storage_starts_from_the_snapshots_of_the_other(tmp_path: Path, written: str, read: str) -> None:
+    """What lies on disk is fp16 in both."""
+    designs = make_designs(1, 2 * LOOSE_ROWS)
+    shards, mapped = (Shards(2, Storage(name)) for name in (written, read))
+    shards.extend(designs)
+    shards.settle(np.array([7]), Designs.joined([]))
+    path = Snapshots(tmp_path).publish(shards.blocks(), 16, MODELS_VERSION, Moment(sequence=0))
+    mapped.adopt(open_blocks(path, Manifest.read(path), mapped.rows_kind), 16)
+    assert [type(block.rows) for _, block in mapped.blocks()] == [mapped.rows_kind]
+    for row in (0, 6, 700):
+        query = make_query(make_garment(row, dimension=16), RegionWeights.equal())
+        ours, theirs = (one.nearest(query, Exclusions(), 30) for one in (mapped, shards))
+        np.testing.assert_array_equal(ours.garment_ids, theirs.garment_ids)
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-6)
+        assert 7 not in ours.garment_ids
+    for one in (shards, mapped):
+        one.close()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

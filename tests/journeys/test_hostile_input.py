@@ -251,7 +251,8 @@ async def test_a_failure_of_ours_says_nothing_of_the_inside(tmp_path: Path) -> N
 
 
 FIELD_NAMES = st.sampled_from(
-    ["top_k", "category", "weights", "min_score", "published_at", "published_before", "disabled_until", "exclude_seller_id", "exclude_item_id", "categories",
+    ["top_k", "category", "weights", "min_score", "published_at", "exclude_seller_id", "exclude_item_id", "categories",
+     "published_before", "disabled_until",
      "include", "item_id", "metadata", "replace", "url", "title", "seller_id"]
 )  # fmt: skip
 VALUES = st.one_of(

@@ -1,4 +1,4 @@
-"""Top 20 of the shards beside exact float32 sums: `python -m tests.benchmarks.index_recall [GARMENTS]`."""
+"""Top 20 of the shards beside exact float32 sums: `python -m tests.benchmarks.index_recall [fp16|sq8] [GARMENTS]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from index.labels import Exclusions
 from index.shards import Shards
-from index.types import Query
+from index.types import Query, Storage
 from index.vectors import Designs, comparable
 from models.scoring import mask_bits
 from models.taxonomy import WeightGroup
@@ -29,13 +29,15 @@ SLEEVELESS = 0b00111
 TIE = 1e-6
 
 
-def measure(garments: int) -> Report:
+def measure(garments: int, storage: Storage) -> Report:
     """Recall under several weights, missing regions and filters."""
     real = read_real_garments()
     designs = Designs.joined(list(grow(real, garments)))
-    shards = Shards(os.cpu_count() or 1)
+    shards = Shards(os.cpu_count() or 1, storage)
     shards.extend(designs)
-    report = Report(f"Recall of the top {TOP_K} among {garments:,} garments grown from {len(real.vectors)} real ones")
+    report = Report(
+        f"Recall of the top {TOP_K}, {storage}, among {garments:,} garments grown from {len(real.vectors)} real ones"
+    )
     for name, weights in _weights().items():
         queries = make_queries(real, QUERIES, weights, both=True)
         report.add(f"{name} weights", "≥ 0.999", _recall(shards, designs, queries, Exclusions()), QUERIES)
@@ -108,4 +110,6 @@ def _without_sleeves(query: Query) -> Query:
 
 
 if __name__ == "__main__":
-    measure(int(sys.argv[1]) if len(sys.argv) > 1 else GARMENTS).print()
+    named = sys.argv[1:]
+    kept_as = Storage(named.pop(0)) if named and not named[0].isdigit() else Storage.FP16
+    measure(int(named[0]) if named else GARMENTS, kept_as).print()

@@ -11,10 +11,11 @@ import numpy as np
 from index.labels import Exclusions, Flags, Ids, Labels
 from index.loose_rows import Codes, Floats, LooseRows
 from index.vectors import Candidates, Designs
+from models.scoring import mask_bits
 
 
 class Rows(Protocol):
-    """Concatenated region vectors, fp16 (n, 5·D), that can be scanned."""
+    """Concatenated vectors of the R regions that a block's garments show, fp16 (n, R·D), that can be scanned."""
 
     def __len__(self) -> int:
         """n."""
@@ -28,7 +29,7 @@ class Rows(Protocol):
         """Whether the scores of `top` are coarse, and `exact` has better ones."""
 
     def codes(self) -> Codes:
-        """All rows, float16 (n, 5·D)."""
+        """All rows, float16 (n, R·D)."""
 
     def top(self, queries: Floats, allowed: Flags | None, count: int, part: int = 0) -> tuple[Floats, Ids]:
         """Scores and row numbers, (q, ≤ count), of a part's greatest inner products; row -1 where there are no more.
@@ -37,7 +38,7 @@ class Rows(Protocol):
         """
 
     def exact(self, queries: Floats, rows: Ids) -> Floats:
-        """float32 (n,): the inner product of each of the queries (n, 5·D) with its row."""
+        """float32 (n,): the inner product of each of the queries (n, R·D) with its row."""
 
 
 QUERIES_MOST = 2
@@ -47,7 +48,7 @@ MakeRows = Callable[[Codes], Rows]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Rows of a block near a query of `scaled` (q, 5·D): `scores` float32 (n,); `rows`, `queries` (n,) say which."""
+    """Rows of a block near a query of `scaled` (q, R·D): `scores` float32 (n,); `rows`, `queries` (n,) say which."""
 
     block: Block
     scaled: Floats
@@ -91,9 +92,10 @@ class Block:
         return Block(rows, labels.lean(), alive, first, last, int(labels.disabled_until.max(initial=0)), dead)
 
     @staticmethod
-    def of(designs: Designs, make_rows: MakeRows) -> Block:
-        """A block of garments that share a mask."""
-        return Block.made(make_rows(codes_of(designs)), designs.labels, np.ones(len(designs), dtype=np.bool_))
+    def of(designs: Designs, mask: int, make_rows: MakeRows) -> Block:
+        """A block of garments that all have this mask."""
+        codes = kept_regions(designs.vectors, mask).astype(np.float16)
+        return Block.made(make_rows(codes), designs.labels, np.ones(len(designs), dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -104,7 +106,7 @@ class Block:
         return len(self) - self.dead
 
     def top(self, queries: Floats, exclusions: Exclusions, count: int, part: int = 0) -> Found | None:
-        """The best rows of each query (q, 5·D) among a part's; None where nothing of it may answer."""
+        """The best rows of each query (q, R·D) among a part's; None where nothing of it may answer."""
         chosen = self.rows.parts[part]
         allowed = None if self.dead == 0 else self.alive[chosen]
         if self._could_exclude(exclusions):
@@ -171,9 +173,17 @@ def score_of_rank(scores: Floats, rank: int) -> float:
     return float(np.partition(scores, -rank)[-rank]) if len(scores) > rank else -np.inf
 
 
-def codes_of(designs: Designs) -> Codes:
-    """float16 (n, 5·D)."""
-    return np.asarray(designs.vectors.reshape(len(designs), -1).astype(np.float16))
+def kept_regions(vectors: Floats, mask: int) -> Floats:
+    """(n, R·D) of (n, 5, D): the R regions of a mask alone, all others are zero and need no room.
+
+    One is kept of a garment that shows none: nothing is compared with it, but it is held.
+    """
+    return np.asarray(vectors[:, mask_bits(mask or 1)].reshape(len(vectors), -1))
+
+
+def row_length(dimension: int, mask: int) -> int:
+    """R·D."""
+    return dimension * int(mask_bits(mask or 1).sum())
 
 
 def _live_codes(*blocks: Block) -> Codes:

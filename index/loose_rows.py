@@ -52,7 +52,7 @@ class LooseRows:
         return (slice(0, self._count),)
 
     def codes(self) -> Codes:
-        """float16 (n, 5·D)."""
+        """float16 (n, R·D)."""
         return self._vectors.astype(np.float16)
 
     def top(self, queries: Floats, allowed: Flags | None, count: int, part: int = 0) -> tuple[Floats, Ids]:

@@ -74,7 +74,7 @@ class SealedRows:
         return scores, np.where(rows >= 0, rows + first, -1) if first else rows
 
     def exact(self, queries: Floats, rows: Ids) -> Floats:
-        """float32 (n,): the inner product of each of the queries (n, 5·D) with its row."""
+        """float32 (n,): the inner product of each of the queries (n, R·D) with its row."""
         return np.asarray(np.einsum("nd,nd->n", queries, self._codes[rows].astype(np.float32)))
 
     def _scanning(self, codes: Codes) -> faiss.IndexScalarQuantizer:

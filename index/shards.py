@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from index.blocks import QUERIES_MOST, Block, Found, best_each_garment, score_of_rank
+from index.blocks import QUERIES_MOST, Block, Found, best_each_garment, kept_regions, score_of_rank
 from index.errors import EmbeddingMismatch
 from index.labels import Exclusions, Ids
 from index.loose_rows import Codes, Floats, LooseRows
@@ -25,6 +25,7 @@ from index.segments import QuantisedRows, SealedRows, scan_alone, seal
 from index.types import Query, Storage
 from index.vectors import Candidates, Designs, comparable
 from models.scoring import scaled_query
+from models.taxonomy import REGION_COUNT
 
 LOOSE_ROWS = 512
 SEGMENT_ROWS = 65_536
@@ -34,6 +35,8 @@ PARALLEL_ROWS = 16_384
 """Fewer rows are scanned in one task: handing work over would cost more than it saves."""
 REFINED = 2
 """Candidates scored exactly for each one wanted, where rows are scanned as 8 bits a number. Source: index.md, §1."""
+
+_NO_QUERIES = np.empty((0, 0), dtype=np.float32)
 
 Group = tuple[int, int]
 """Tenant key and visibility mask."""
@@ -167,7 +170,7 @@ class Shards:
             self._dimension = fresh.dimension
             for tenant, mask, designs in _by_group(fresh):
                 held = self._view.get(tenant, {}).get(mask, ())
-                touched.setdefault((tenant, mask), list(held)).append(Block.of(designs, self._rows_of))
+                touched.setdefault((tenant, mask), list(held)).append(Block.of(designs, mask, self._rows_of))
         view = dict(self._view)
         for (tenant, mask), blocks in touched.items():
             groups = {**view.get(tenant, {}), mask: self._tidied(blocks)}
@@ -200,15 +203,15 @@ def _by_group(designs: Designs) -> Iterator[tuple[int, int, Designs]]:
 
 
 def _queries_for(mask: int, query: Query) -> Floats:
-    """float32 (0..2, 5·D): each orientation that may be compared with items of this mask, scaled for them."""
-    return np.array(
-        [
-            scaled_query(seen, mask, query.weights)
-            for seen in (query.embeddings, query.mirrored)
-            if comparable(seen.mask, mask, query)
-        ],
-        dtype=np.float32,
-    )
+    """float32 (0..2, R·D): each orientation that may be compared with items of this mask, scaled for them."""
+    scaled = [
+        scaled_query(seen, mask, query.weights)
+        for seen in (query.embeddings, query.mirrored)
+        if comparable(seen.mask, mask, query)
+    ]
+    if not scaled:
+        return _NO_QUERIES
+    return kept_regions(np.array(scaled, dtype=np.float32).reshape(len(scaled), REGION_COUNT, -1), mask)
 
 
 def _belong_together(older: Block, newer: Block) -> bool:

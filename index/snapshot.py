@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from index.blocks import Block
+from index.blocks import Block, row_length
 from index.durable_files import published
 from index.errors import SnapshotUnusable
 from index.labels import Labels
@@ -23,7 +23,6 @@ from index.loose_rows import LooseRows
 from index.manifest import BlockEntry, FileEntry, Manifest, Moment
 from index.segments import SealedRows
 from index.shards import LOOSE_ROWS, Group
-from models.taxonomy import REGION_COUNT
 
 KEPT = 2
 """Snapshots left on disk: the latest, and one to fall back to."""
@@ -86,11 +85,11 @@ def open_blocks(
     folder: Path, manifest: Manifest, rows_kind: type[SealedRows] = SealedRows
 ) -> Iterator[tuple[Group, Block]]:
     """The blocks, their vectors mapped and not read yet. Raises SnapshotUnusable where sizes or headers differ."""
-    columns = manifest.dimension * REGION_COUNT
     for entry in manifest.blocks:
         entry.labels.check(folder)
         labels, alive = _read_labels(folder / entry.labels.name)
-        mapped = rows_kind.mapped(entry.vectors.check_size(folder), entry.rows, columns)
+        path, columns = entry.vectors.check_size(folder), row_length(manifest.dimension, entry.mask)
+        mapped = rows_kind.mapped(path, entry.rows, columns)
         if len(labels) != entry.rows or len(alive) != entry.rows or np.count_nonzero(~alive) != entry.dead:
             raise SnapshotUnusable(f"{entry.labels.name} does not hold the columns of {entry.rows} rows")
         rows = mapped if entry.rows >= LOOSE_ROWS else LooseRows(mapped.codes())

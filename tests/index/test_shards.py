@@ -122,6 +122,22 @@ def test_a_column_of_one_value_takes_no_room(shards: Shards) -> None:
     assert (len(found), 5 in found.garment_ids) == (999, False)
 
 
+def test_regions_that_are_missing_take_no_room(shards: Shards) -> None:
+    """A skirt is one region: a fifth of a dress, found all the same; one that shows nothing is held and never found."""
+    designs = make_designs(1, 900, masks=(0b11111, 0b00100, 0))
+    shards.extend(designs)
+    widths = {mask: block.rows.codes().shape[1] for (_, mask), block in shards.blocks()}
+    assert widths == {0b11111: 5 * 16, 0b00100: 16, 0: 16}
+    truth = InMemoryVectors()
+    truth.extend(designs)
+    for row in (0, 1):
+        query = query_like(designs, row)
+        ours, theirs = shards.nearest(query, ANY, 700), truth.nearest(query, ANY, 700)
+        assert set(ours.garment_ids.tolist()) == set(theirs.garment_ids.tolist())
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-3)
+    assert len(shards) == 900
+
+
 def test_singly_added_rows_are_sealed_and_merged(shards: Shards) -> None:
     """Few blocks however the rows came, and every row still answers."""
     designs = make_designs(1, 5 * LOOSE_ROWS, masks=(31, 7))

@@ -170,7 +170,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "manifest flipped": lambda folder: flip(folder / MANIFEST),
     "manifest empty": lambda folder: (folder / MANIFEST).write_text(""),
     "manifest of something else": lambda folder: (folder / MANIFEST).write_text(json.dumps([1])),
-    "a later format": lambda folder: change_manifest(folder, format=2),
+    "a later format": lambda folder: change_manifest(folder, format=3),
     "another count": lambda folder: change_manifest(folder, garments=ITEMS),
     "another dimension": lambda folder: change_manifest(folder, dimension=64),
     "other models": lambda folder: change_manifest(folder, models_version="others"),

@@ -14,7 +14,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from index.errors import SnapshotUnusable
+from index.errors import IndexUnavailable, SnapshotUnusable
 from index.labels import Flags, Ids
 from index.loose_rows import Codes, Floats
 from index.types import Storage
@@ -88,11 +88,17 @@ class QuantisedRows(SealedRows):
 
     @staticmethod
     def spilled(codes: Codes, folder: Path | None) -> QuantisedRows:
-        """With the fp16 codes in a file without a name, which is gone when the process ends."""
-        with tempfile.TemporaryFile(dir=folder) as file:
-            codes.tofile(file)
-            file.flush()
-            return QuantisedRows(np.memmap(file, dtype=np.float16, mode="r", shape=codes.shape))
+        """With the fp16 codes in a file without a name, which is gone when the process ends.
+
+        Raises IndexUnavailable where the disk refuses.
+        """
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                codes.tofile(file)
+                file.flush()
+                return QuantisedRows(np.memmap(file, dtype=np.float16, mode="r", shape=codes.shape))
+        except OSError as error:
+            raise IndexUnavailable(f"the vectors could not be kept on disk: {error}") from error
 
     def _scanning(self, codes: Codes) -> faiss.IndexScalarQuantizer:
         index = faiss.IndexScalarQuantizer(codes.shape[1], _SQ8, faiss.METRIC_INNER_PRODUCT)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index.blocks import Block
+from index.errors import IndexUnavailable
 from index.in_memory import InMemoryVectors
 from index.labels import Exclusions, Ids
 from index.loose_rows import LooseRows
@@ -107,6 +109,20 @@ def test_rows_of_eight_bits_are_scored_by_sixteen(count: int) -> None:
         assert ours.garment_ids[0] == row + 1
     for one in (fine, coarse):
         one.close()
+
+
+def test_a_disk_that_refuses_leaves_what_is_held(tmp_path: Path) -> None:
+    """Nothing of the write is searched, and it can be made again."""
+    shards = Shards(2, Storage.SQ8, tmp_path / "missing")
+    designs = make_designs(1, 600)
+    shards.extend(designs.where(designs.garment_ids <= 100))
+    with pytest.raises(IndexUnavailable, match="on disk"):
+        shards.settle(designs.item_numbers, designs)
+    assert len(shards) == 100
+    (tmp_path / "missing").mkdir()
+    shards.settle(designs.item_numbers, designs)
+    assert len(shards) == len(shards.nearest(query_like(designs, 3), ANY, 1000)) == 600
+    shards.close()
 
 
 def test_a_column_of_one_value_takes_no_room(shards: Shards) -> None:

@@ -11,22 +11,61 @@ import numpy as np
 from index.labels import Exclusions, Flags, Ids, Labels
 from index.loose_rows import Codes, Floats, LooseRows
 from index.vectors import Candidates, Designs
+from models.scoring import mask_bits
 
 
 class Rows(Protocol):
-    """Concatenated region vectors, fp16 (n, 5·D), that can be scanned."""
+    """Concatenated vectors of the R regions that a block's garments show, fp16 (n, R·D), that can be scanned."""
 
     def __len__(self) -> int:
         """n."""
 
+    @property
+    def parts(self) -> tuple[slice, ...]:
+        """Rows that are scanned at once: all of them, one part after the other."""
+
+    @property
+    def refined(self) -> bool:
+        """Whether the scores of `top` are coarse, and `exact` has better ones."""
+
     def codes(self) -> Codes:
-        """All rows, float16 (n, 5·D)."""
+        """All rows, float16 (n, R·D)."""
 
-    def top(self, queries: Floats, allowed: Flags | None, count: int) -> tuple[Floats, Ids]:
-        """Scores and row numbers, (q, ≤ count), of the greatest inner products; row -1 where there are no more."""
+    def top(self, queries: Floats, allowed: Flags | None, count: int, part: int = 0) -> tuple[Floats, Ids]:
+        """Scores and row numbers, (q, ≤ count), of a part's greatest inner products; row -1 where there are no more.
+
+        `allowed` bool: those of the part's rows that may answer.
+        """
+
+    def exact(self, queries: Floats, rows: Ids) -> Floats:
+        """float32 (n,): the inner product of each of the queries (n, R·D) with its row."""
 
 
+QUERIES_MOST = 2
+"""Orientations searched at once, and so how often a garment may be found."""
 MakeRows = Callable[[Codes], Rows]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Rows of a block near a query of `scaled` (q, R·D): `scores` float32 (n,); `rows`, `queries` (n,) say which."""
+
+    block: Block
+    scaled: Floats
+    scores: Floats
+    rows: Ids
+    queries: Ids
+
+    def candidates(self) -> Candidates:
+        """A garment may be there once for each query."""
+        labels = self.block.labels
+        return Candidates(self.scores, labels.garment_ids[self.rows], labels.item_numbers[self.rows])
+
+    def refined(self, least: float) -> Found:
+        """Those that score `least`, with their exact scores."""
+        near = self.scores >= least
+        rows, queries = self.rows[near], self.queries[near]
+        return replace(self, scores=self.block.rows.exact(self.scaled[queries], rows), rows=rows, queries=queries)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,14 +87,15 @@ class Block:
     @staticmethod
     def made(rows: Rows, labels: Labels, alive: Flags) -> Block:
         """A block with the bounds that follow."""
-        items, dead = labels.item_numbers, int(np.count_nonzero(~alive))
+        items, dead = labels.item_numbers, len(alive) - int(np.count_nonzero(alive))
         first, last = (int(items.min()), int(items.max())) if len(items) else (0, -1)
-        return Block(rows, labels, alive, first, last, int(labels.disabled_until.max(initial=0)), dead)
+        return Block(rows, labels.lean(), alive, first, last, int(labels.disabled_until.max(initial=0)), dead)
 
     @staticmethod
-    def of(designs: Designs, make_rows: MakeRows) -> Block:
-        """A block of garments that share a mask."""
-        return Block.made(make_rows(codes_of(designs)), designs.labels, np.ones(len(designs), dtype=np.bool_))
+    def of(designs: Designs, mask: int, make_rows: MakeRows) -> Block:
+        """A block of garments that all have this mask."""
+        codes = kept_regions(designs.vectors, mask).astype(np.float16)
+        return Block.made(make_rows(codes), designs.labels, np.ones(len(designs), dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,18 +105,18 @@ class Block:
         """Rows that may answer."""
         return len(self) - self.dead
 
-    def top(self, queries: Floats, exclusions: Exclusions, count: int) -> Candidates:
-        """The best rows of each query (q, 5·D), one after the other; a garment may be there once for each."""
-        allowed = None if self.dead == 0 else self.alive
+    def top(self, queries: Floats, exclusions: Exclusions, count: int, part: int = 0) -> Found | None:
+        """The best rows of each query (q, R·D) among a part's; None where nothing of it may answer."""
+        chosen = self.rows.parts[part]
+        allowed = None if self.dead == 0 else self.alive[chosen]
         if self._could_exclude(exclusions):
-            permitted = exclusions.allowed(self.labels)
+            permitted = exclusions.allowed(self.labels.where(chosen))
             allowed = permitted if allowed is None else allowed & permitted
         if allowed is not None and not allowed.any():
-            return best_each_garment([], count)
-        scores, rows = self.rows.top(queries, allowed, count)
+            return None
+        scores, rows = self.rows.top(queries, allowed, count, part)
         found = rows >= 0
-        chosen = rows[found]
-        return Candidates(scores[found], self.labels.garment_ids[chosen], self.labels.item_numbers[chosen])
+        return Found(self, queries, scores[found], rows[found], np.nonzero(found)[0])
 
     def rows_of(self, item_numbers: Ids) -> Flags | None:
         """bool (n,): the live rows of these items; None where there are none."""
@@ -102,10 +142,8 @@ class Block:
 
     def joined(self, newer: Block, make_rows: MakeRows) -> Block:
         """The live rows of both, this block's first."""
-        a, b = self.alive, newer.alive
-        labels = Labels.joined([self.labels.where(a), newer.labels.where(b)])
-        codes = np.concatenate([self.rows.codes()[a], newer.rows.codes()[b]])
-        return Block.made(make_rows(codes), labels, np.ones(len(labels), dtype=np.bool_))
+        labels = Labels.joined([self.labels.where(self.alive), newer.labels.where(newer.alive)])
+        return Block.made(make_rows(_live_codes(self, newer)), labels, np.ones(len(labels), dtype=np.bool_))
 
     def appended(self, newer: Block) -> Block:
         """Loose rows, tombstones included, followed by more loose rows."""
@@ -117,7 +155,7 @@ class Block:
     def compacted(self, make_rows: MakeRows) -> Block:
         """The live rows alone."""
         labels = self.labels.where(self.alive)
-        return Block.made(make_rows(self.rows.codes()[self.alive]), labels, np.ones(len(labels), dtype=np.bool_))
+        return Block.made(make_rows(_live_codes(self)), labels, np.ones(len(labels), dtype=np.bool_))
 
     def _could_exclude(self, exclusions: Exclusions) -> bool:
         number = exclusions.item_number
@@ -130,15 +168,42 @@ class Block:
         )
 
 
-def codes_of(designs: Designs) -> Codes:
-    """float16 (n, 5·D)."""
-    return np.asarray(designs.vectors.reshape(len(designs), -1).astype(np.float16))
+def score_of_rank(scores: Floats, rank: int) -> float:
+    """That of the best `rank` the last; -inf where there are no more than that."""
+    return float(np.partition(scores, -rank)[-rank]) if len(scores) > rank else -np.inf
+
+
+def kept_regions(vectors: Floats, mask: int) -> Floats:
+    """(n, R·D) of (n, 5, D): the R regions of a mask alone, all others are zero and need no room.
+
+    One is kept of a garment that shows none: nothing is compared with it, but it is held.
+    """
+    return np.asarray(vectors[:, mask_bits(mask or 1)].reshape(len(vectors), -1))
+
+
+def row_length(dimension: int, mask: int) -> int:
+    """R·D."""
+    return dimension * int(mask_bits(mask or 1).sum())
+
+
+def _live_codes(*blocks: Block) -> Codes:
+    """In one array that is written once: a segment's rows are too many to be copied twice."""
+    codes = [block.rows.codes() for block in blocks]
+    held = np.empty((sum(block.live for block in blocks), codes[0].shape[1]), dtype=np.float16)
+    first = 0
+    for block, rows in zip(blocks, codes, strict=True):
+        np.compress(block.alive, rows, axis=0, out=held[first : first + block.live])
+        first += block.live
+    return held
 
 
 def best_each_garment(parts: Sequence[Candidates], count: int) -> Candidates:
     """The best `count` garments of all parts, each once with its best score; ties by garment id."""
     if not parts:
         return Candidates(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64))
+    scores = np.concatenate([part.scores for part in parts])
+    least = score_of_rank(scores, QUERIES_MOST * count)
+    parts = [part if least == -np.inf else part.where(part.scores >= least) for part in parts]
     scores = np.concatenate([part.scores for part in parts])
     ids = np.concatenate([part.garment_ids for part in parts])
     items = np.concatenate([part.item_numbers for part in parts])

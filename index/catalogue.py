@@ -35,7 +35,7 @@ from index.reading import (
     read_items,
 )
 from index.records import ItemRecord, PhotoRecord
-from index.registering import register_photos
+from index.registering import PreparedPhoto, register_photos
 from index.types import (
     DEFAULT_TENANT,
     Added,
@@ -69,7 +69,7 @@ class Catalogue:
 
     def add(self, photo: NewPhoto) -> Added:
         """Register a photo; a known one changes nothing but details. Raises EmbeddingMismatch, InvalidQuery."""
-        return self._database.write(register_photos, photo)
+        return self._database.write(register_photos, PreparedPhoto.of(photo))
 
     def get(self, item_id: str, tenant: str = DEFAULT_TENANT) -> CatalogueItem:
         """Raises ItemNotFound."""

@@ -34,13 +34,16 @@ def read_designs(
             GarmentRecord.vectors,
         )
         .join(ItemRecord, ItemRecord.number == GarmentRecord.item_number)
-        .where(GarmentRecord.models_version == models_version, GarmentRecord.is_design)
+        .where(GarmentRecord.is_design)
         .order_by(GarmentRecord.number)
     )
     if item_numbers is None:
         # Streamed: PostgreSQL would otherwise send all of it before the first batch is looked at.
-        yield from _batches(connection.execution_options(yield_per=BATCH_ROWS), chosen)
+        everything = chosen.where(GarmentRecord.models_version == models_version)
+        yield from _batches(connection.execution_options(yield_per=BATCH_ROWS), everything)
         return
+    # Joined with nothing, so that SQLite cannot go through every garment of the version to find those of a few items.
+    chosen = chosen.where(GarmentRecord.models_version + "" == models_version)
     for start in range(0, len(item_numbers), MOST_NAMED):
         some = item_numbers[start : start + MOST_NAMED]
         yield from _batches(connection, chosen.where(GarmentRecord.item_number.in_(some)))

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ NEVER = np.iinfo(np.int64).max
 """Microseconds of a publication that nobody dated: it is before no moment."""
 NOT_DISABLED = 0
 
+LEAN_ROWS = 512
+"""Fewer are not worth a look."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -50,9 +53,13 @@ class Labels:
         """Every column by its name."""
         return {column.name: getattr(self, column.name) for column in fields(self)}
 
-    def where(self, chosen: Flags | Ids) -> Labels:
+    def where(self, chosen: Flags | Ids | slice) -> Labels:
         """The garments where `chosen` bool (n,) holds, or those of these rows."""
         return Labels(**{name: column[chosen] for name, column in self.columns().items()})  # type: ignore[arg-type]
+
+    def lean(self) -> Labels:
+        """The same; a column of one value alone takes no room."""
+        return Labels(**{name: _lean(column) for name, column in self.columns().items()})
 
     @staticmethod
     def joined(parts: Sequence[Labels]) -> Labels:
@@ -115,6 +122,12 @@ def category_code(category: Category) -> int:
 def microseconds(moment: datetime) -> int:
     """Since 1970, exactly; negative before."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _lean(column: Any) -> Any:
+    if len(column) < LEAN_ROWS or not column.strides[0] or (column != column[0]).any():
+        return column
+    return np.broadcast_to(column[0].copy(), column.shape)
 
 
 def _key(text: str) -> int:

@@ -42,7 +42,8 @@ class LiveIndex:
         self._models_version = models_version
         self._snapshots = snapshots
         self._following = threading.Lock()
-        self._sequence: int | None = None
+        self._sequence = 0
+        self._ready = False
         self.started_from: Path | None = None
         """The snapshot that was mapped; its vectors are to be checked by `check_snapshot`."""
 
@@ -52,25 +53,23 @@ class LiveIndex:
 
     @property
     def ready(self) -> bool:
-        """Whether it was loaded."""
-        return self._sequence is not None
+        """Whether searches are answered: it was loaded, and is not being read anew."""
+        return self._ready
 
     @property
     def stale(self) -> bool:
         """Whether the record holds changes that are not searched yet."""
-        return self._sequence is None or self._catalogue.last_sequence() > self._sequence
+        return not self._ready or self._catalogue.last_sequence() > self._sequence
 
     @property
     def sequence(self) -> int:
-        """The latest change that searches see. Raises IndexUnavailable before loading."""
-        sequence = self._sequence
-        if sequence is None:
-            raise IndexUnavailable("the index is not loaded yet")
-        return sequence
+        """The latest change that searches see, or saw last while all is read anew; 0 before loading."""
+        return self._sequence
 
     def require_ready(self) -> None:
-        """Raises IndexUnavailable before loading: a write that could not be searched is not begun."""
-        _ = self.sequence
+        """Raises IndexUnavailable where searches are not answered: a write that none would see is not begun."""
+        if not self._ready:
+            raise IndexUnavailable("the index is not loaded yet, or is being rebuilt from the record")
 
     @property
     def snapshot_sequence(self) -> int:
@@ -83,17 +82,17 @@ class LiveIndex:
     def load(self) -> None:
         """Hold every design of this models version, and never those of others. Once."""
         with self._following:
-            assert self._sequence is None
-            self._sequence = self._map_latest()
-            if self._sequence is None:
-                self._sequence = self._read_record()
+            assert not self._ready
+            mapped_to = self._map_latest()
+            self._sequence = self._read_record() if mapped_to is None else mapped_to
+            self._ready = True
 
     def catch_up(self, to: int | None = None) -> None:
         """Search everything that was committed before this call, from whatever process, or up to a change at least."""
         with self._following:
-            if to is not None and self.sequence >= to:
-                return
-            self._sequence = self._follow(self.sequence)
+            self.require_ready()
+            if to is None or self._sequence < to:
+                self._sequence = self._follow(self._sequence)
 
     def nearest(self, query: Query, exclusions: Exclusions, count: int) -> Candidates:
         """Raises EmbeddingMismatch for a query of other models, IndexUnavailable before loading."""
@@ -132,16 +131,14 @@ class LiveIndex:
     ) -> Path:
         assert isinstance(self._vectors, Shards)
         with self._following:
-            moment = self._catalogue.moment(self.sequence)
+            self.require_ready()
+            moment = self._catalogue.moment(self._sequence)
             blocks, dimension = list(self._vectors.blocks()), self._vectors.dimension or 0
         assert moment is not None
         return snapshots.publish(blocks, dimension, self._models_version, moment, tick, token, fence)
 
     def check_snapshot(self, tick: Callable[[], None] = lambda: None) -> bool:
-        """Read what was mapped at the start; where it is damaged, be unready until all is read from the record anew.
-
-        False where that happened.
-        """
+        """Read what was mapped at the start; False where it is damaged: then unready until `rebuild` is done."""
         path = self.started_from
         if path is None or self._snapshots is None:
             return True
@@ -150,11 +147,16 @@ class LiveIndex:
         except SnapshotUnusable as error:
             log.error("snapshot %s is not trusted, the index is rebuilt from the record: %s", path.name, error)
             with self._following:
-                self._sequence = None
-                self._sequence = self._read_record()
+                self._ready, self.started_from = False, None
             self._snapshots.discard(path)
             return False
         return True
+
+    def rebuild(self) -> None:
+        """Read all from the record anew. Raises IndexUnavailable while the record is out; to be tried again then."""
+        with self._following:
+            self._sequence = self._read_record()
+            self._ready = True
 
     def _map_latest(self) -> int | None:
         """The sequence caught up to from the latest snapshot that can be trusted; None where there is none."""
@@ -180,7 +182,7 @@ class LiveIndex:
         if manifest.size <= CHECKED_AT_ONCE:
             check_files(path, manifest)
         self._vectors.clear()
-        self._vectors.adopt(open_blocks(path, manifest), manifest.dimension or None)
+        self._vectors.adopt(open_blocks(path, manifest, self._vectors.rows_kind), manifest.dimension or None)
         if len(self._vectors) != manifest.garments:
             raise SnapshotUnusable(f"it holds {len(self._vectors)} garments, not {manifest.garments}")
         sequence = manifest.moment.sequence

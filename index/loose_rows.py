@@ -44,18 +44,30 @@ class LooseRows:
         longer._buffer, longer._count = buffer, end
         return longer
 
+    refined = False
+
+    @property
+    def parts(self) -> tuple[slice, ...]:
+        """One: there are few."""
+        return (slice(0, self._count),)
+
     def codes(self) -> Codes:
-        """float16 (n, 5·D)."""
+        """float16 (n, R·D)."""
         return self._vectors.astype(np.float16)
 
-    def top(self, queries: Floats, allowed: Flags | None, count: int) -> tuple[Floats, Ids]:
+    def top(self, queries: Floats, allowed: Flags | None, count: int, part: int = 0) -> tuple[Floats, Ids]:
         """As `blocks.Rows` says."""
+        del part
         scores = queries @ self._vectors.T
         if allowed is not None:
             scores[:, ~allowed] = -np.inf
         rows = np.argsort(-scores, axis=1, kind="stable")[:, :count]
         scores = np.take_along_axis(scores, rows, axis=1)
         return scores, np.where(np.isneginf(scores), -1, rows)
+
+    def exact(self, queries: Floats, rows: Ids) -> Floats:
+        """As `blocks.Rows` says."""
+        return np.asarray(np.einsum("nd,nd->n", queries, self._vectors[rows]))
 
     @property
     def _vectors(self) -> Floats:

@@ -90,7 +90,7 @@ class SealedModel(_Part):
 class Manifest(SealedModel):
     """A snapshot's; `garments` is how many answer, tombstones not counted; `token` is its writer's lease's."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     models_version: str
     dimension: int = Field(ge=0)
     moment: Moment

@@ -47,6 +47,12 @@ class ChangeKind(StrEnum):
     """Other models looked at its photos too; nothing else of it changed."""
 
 
+def moment_text(moment: datetime) -> str:
+    """As the record keeps a moment with a time zone: ISO 8601 in UTC."""
+    assert moment.tzinfo is not None
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment with a time zone, kept as ISO 8601 text in UTC."""
 
@@ -55,10 +61,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
         del dialect
-        if value is None:
-            return None
-        assert value.tzinfo is not None
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        return None if value is None else moment_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         del dialect

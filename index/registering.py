@@ -1,44 +1,89 @@
 """What registering photos does to the tables, inside the transaction that its caller holds.
 
 Photos of items that nobody knows yet, the bulk of all adds, are written together with a handful of statements; the rest
-one by one.
+one by one. What needs no record is done before the transaction, where it keeps no other writer waiting.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, tuple_
 
 from index.errors import EmbeddingMismatch
-from index.generations import Description, garment_rows, insert_description, is_described
+from index.garment_rows import GARMENT_COLUMNS, garment_to_row
+from index.generations import Description, insert_description, is_described
+from index.inserting import Insert, kept
 from index.reading import last_sequence, number_of
-from index.records import ChangeKind, ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord
+from index.records import ChangeKind, ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord, moment_text
 from index.types import Added, NewPhoto
-from index.writing import append_change, details_said, merge_details
+from index.writing import DETAIL_COLUMNS, append_change, details_said, merge_details
 from models.taxonomy import REGION_COUNT
 
 PHOTO_ID_DIGITS = 24
+# Built once: to build a statement takes SQLAlchemy longer than SQLite takes to run it.
+_KNOWN = select(ItemRecord.tenant, ItemRecord.item_id).where(
+    tuple_(ItemRecord.tenant, ItemRecord.item_id).in_(bindparam("places", expanding=True))
+)
+_HELD_BYTES = (
+    select(func.length(GarmentRecord.vectors)).where(GarmentRecord.models_version == bindparam("version")).limit(1)
+)
+_ITEMS = Insert(ItemRecord, ("number", "tenant", "item_id", "created_at", "updated_at", *DETAIL_COLUMNS))
+_PHOTO_COLUMNS = ("number", "item_number", "photo_id", "sha256", "width", "height", "models_version", "added_at")
+_PHOTOS = Insert(PhotoRecord, _PHOTO_COLUMNS)
+_GARMENTS = Insert(
+    GarmentRecord,
+    ("item_number", "photo_number", "position", "is_design", "models_version", *GARMENT_COLUMNS),
+)
+_CHANGES = Insert(ChangeRecord, ("sequence", "kind", "item_number", "tenant", "item_id", "at"))
+_LAST_NUMBERS = text("SELECT name, seq FROM sqlite_sequence")
+_NEXT_NUMBERS = text(
+    "SELECT nextval(pg_get_serial_sequence('items', 'number')), nextval(pg_get_serial_sequence('photos', 'number')),"
+    " nextval(pg_get_serial_sequence('changes', 'sequence')) FROM generate_series(1, :count)"
+)
 
 
-def register_photos(connection: Connection, photos: Sequence[NewPhoto]) -> list[Added]:
+@dataclass(frozen=True, slots=True)
+class PreparedPhoto:
+    """A photo and its rows, as far as they can be known before: `said` of a new item, `garments` without numbers."""
+
+    photo: NewPhoto
+    said: dict[str, Any]
+    garments: tuple[dict[str, Any], ...]
+
+    @staticmethod
+    def of(photo: NewPhoto) -> PreparedPhoto:
+        """Raises InvalidQuery."""
+        garments = tuple(
+            {
+                "position": position,
+                "is_design": position == photo.design,
+                "models_version": photo.models_version,
+                **{name: kept(value) for name, value in garment_to_row(garment).items()},
+            }
+            for position, garment in enumerate(photo.garments)
+        )
+        said = {name: kept(value) for name, value in details_said(photo.details).items()}
+        return PreparedPhoto(photo, said, garments)
+
+
+def register_photos(connection: Connection, photos: Sequence[PreparedPhoto]) -> list[Added]:
     """As if each were registered alone, those of new items first; raises if any of them cannot be."""
-    places = {(photo.tenant, photo.item_id): n for n, photo in reversed(list(enumerate(photos)))}
-    known = select(ItemRecord.tenant, ItemRecord.item_id).where(
-        tuple_(ItemRecord.tenant, ItemRecord.item_id).in_(list(places))
-    )
-    for tenant, item_id in connection.execute(known):
+    places = {(one.photo.tenant, one.photo.item_id): n for n, one in reversed(list(enumerate(photos)))}
+    for tenant, item_id in connection.execute(_KNOWN, {"places": list(places)}):
         del places[tenant, item_id]
     fresh = sorted(places.values())
     added = dict(zip(fresh, _register_new_items(connection, [photos[n] for n in fresh]), strict=True))
-    return [added[n] if n in added else register_photo(connection, photo) for n, photo in enumerate(photos)]
+    return [added[n] if n in added else register_photo(connection, one) for n, one in enumerate(photos)]
 
 
-def register_photo(connection: Connection, photo: NewPhoto) -> Added:
+def register_photo(connection: Connection, prepared: PreparedPhoto) -> Added:
     """Write a photo, unless its item has it; what other models saw of it stays beside."""
+    photo = prepared.photo
     _check_dimensions(connection, [photo])
     number, details_changed = _place_item(connection, photo)
     held = connection.execute(
@@ -56,7 +101,10 @@ def register_photo(connection: Connection, photo: NewPhoto) -> Added:
         obsolete = delete(PhotoRecord).where(PhotoRecord.item_number == number)
         connection.execute(obsolete if held is None or known else obsolete.where(PhotoRecord.number != held.number))
     if held is None or known:
-        _insert_photos(connection, [number], [photo])
+        row = _photo_row(photo, number) | {"added_at": datetime.now(UTC)}
+        made = connection.execute(insert(PhotoRecord).values(row)).inserted_primary_key
+        assert made is not None
+        _insert_garments(connection, [(number, int(made[0]), prepared)])
     else:
         insert_description(connection, number, version, Description(held.number, photo.garments, photo.design))
     kind = ChangeKind.REPLACED if photo.replace else ChangeKind.ADDED
@@ -64,29 +112,39 @@ def register_photo(connection: Connection, photo: NewPhoto) -> Added:
     return Added(photo.item_id, photo_id, held is None, sequence)
 
 
-def _register_new_items(connection: Connection, photos: Sequence[NewPhoto]) -> list[Added]:
+def _register_new_items(connection: Connection, photos: Sequence[PreparedPhoto]) -> list[Added]:
     """The first photo of each of these items, none of which is known."""
     if not photos:
         return []
-    _check_dimensions(connection, photos)
-    now = datetime.now(UTC)
-    items = [
-        {"tenant": photo.tenant, "item_id": photo.item_id, "created_at": now, "updated_at": now}
-        | details_said(photo.details)
-        for photo in photos
-    ]
-    numbers = _insert_numbered(connection, ItemRecord, ItemRecord.number, items)
-    _insert_photos(connection, numbers, photos)
-    kinds = [ChangeKind.REPLACED if photo.replace else ChangeKind.ADDED for photo in photos]
-    changes = [
-        {"kind": kind.value, "item_number": number, "tenant": photo.tenant, "item_id": photo.item_id, "at": now}
-        for kind, number, photo in zip(kinds, numbers, photos, strict=True)
-    ]
-    sequences = _insert_numbered(connection, ChangeRecord, ChangeRecord.sequence, changes)
-    return [
-        Added(photo.item_id, _photo_id(photo), True, sequence)
-        for photo, sequence in zip(photos, sequences, strict=True)
-    ]
+    _check_dimensions(connection, [one.photo for one in photos])
+    now = moment_text(datetime.now(UTC))
+    items, pictures, changes, owners, added = [], [], [], [], []
+    for one, (number, photo_number, sequence) in zip(photos, _next_numbers(connection, len(photos)), strict=True):
+        photo = one.photo
+        place = {"tenant": photo.tenant, "item_id": photo.item_id}
+        kind = ChangeKind.REPLACED if photo.replace else ChangeKind.ADDED
+        items.append({"number": number, **place, "created_at": now, "updated_at": now, **one.said})
+        pictures.append({"number": photo_number, **_photo_row(photo, number), "added_at": now})
+        changes.append({"sequence": sequence, "kind": kind.value, "item_number": number, **place, "at": now})
+        owners.append((number, photo_number, one))
+        added.append(Added(photo.item_id, _photo_id(photo), True, sequence))
+    _ITEMS.run(connection, items)
+    _PHOTOS.run(connection, pictures)
+    _insert_garments(connection, owners)
+    _CHANGES.run(connection, changes)
+    return added
+
+
+def _next_numbers(connection: Connection, count: int) -> list[tuple[int, int, int]]:
+    """Of so many items, photos and changes, never used before: the caller is the only writer.
+
+    To let the database number the rows would take a statement for each in SQLite, so as to know which got which.
+    """
+    if connection.dialect.name == "postgresql":
+        return [(row[0], row[1], row[2]) for row in connection.execute(_NEXT_NUMBERS, {"count": count})]
+    last: dict[str, int] = {row[0]: row[1] for row in connection.execute(_LAST_NUMBERS)}
+    items, photos, changes = (last.get(table, 0) for table in ("items", "photos", "changes"))
+    return [(items + n, photos + n, changes + n) for n in range(1, count + 1)]
 
 
 def _check_dimensions(connection: Connection, photos: Sequence[NewPhoto]) -> None:
@@ -94,9 +152,7 @@ def _check_dimensions(connection: Connection, photos: Sequence[NewPhoto]) -> Non
     for photo in photos:
         said[photo.models_version] |= {garment.embeddings.dimension for garment in photo.garments}
     for version, dimensions in said.items():
-        bytes_held = connection.scalar(
-            select(func.length(GarmentRecord.vectors)).where(GarmentRecord.models_version == version).limit(1)
-        )
+        bytes_held = connection.scalar(_HELD_BYTES, {"version": version})
         held = dimensions if bytes_held is None else {bytes_held // 4 // REGION_COUNT}
         if len(dimensions | held) != 1:
             raise EmbeddingMismatch(f"models {version} made vectors of {held}, not {dimensions} numbers")
@@ -127,33 +183,25 @@ def _replacing_matters(connection: Connection, number: int, photo: NewPhoto) -> 
     return photos != 1 or position != photo.design
 
 
-def _insert_photos(connection: Connection, item_numbers: Sequence[int], photos: Sequence[NewPhoto]) -> None:
-    """Each with its garments, under the item of that number."""
-    now = datetime.now(UTC)
+def _photo_row(photo: NewPhoto, item_number: int) -> dict[str, Any]:
+    return {
+        "item_number": item_number,
+        "photo_id": _photo_id(photo),
+        "sha256": photo.sha256,
+        "width": photo.width,
+        "height": photo.height,
+        "models_version": photo.models_version,
+    }
+
+
+def _insert_garments(connection: Connection, owners: Sequence[tuple[int, int, PreparedPhoto]]) -> None:
+    """The garments of every (item number, photo number, photo)."""
     rows = [
-        {
-            "item_number": number,
-            "photo_id": _photo_id(photo),
-            "sha256": photo.sha256,
-            "width": photo.width,
-            "height": photo.height,
-            "models_version": photo.models_version,
-            "added_at": now,
-        }
-        for number, photo in zip(item_numbers, photos, strict=True)
+        {"item_number": number, "photo_number": photo_number, **garment}
+        for number, photo_number, one in owners
+        for garment in one.garments
     ]
-    photo_numbers = _insert_numbered(connection, PhotoRecord, PhotoRecord.number, rows)
-    garments = [
-        row
-        for number, photo_number, photo in zip(item_numbers, photo_numbers, photos, strict=True)
-        for row in garment_rows(number, photo.models_version, Description(photo_number, photo.garments, photo.design))
-    ]
-    connection.execute(insert(GarmentRecord), garments)
-
-
-def _insert_numbered(connection: Connection, record: type[Any], number: Any, rows: list[dict[str, Any]]) -> list[int]:
-    """The numbers that the rows were given, in their order."""
-    return list(connection.scalars(insert(record).returning(number, sort_by_parameter_order=True), rows))
+    _GARMENTS.run(connection, rows)
 
 
 def _photo_id(photo: NewPhoto) -> str:

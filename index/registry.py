@@ -26,6 +26,7 @@ from index.types import (
     ItemPage,
     NewPhoto,
     Query,
+    Storage,
 )
 from index.upkeep import SNAPSHOT_EVERY, Upkeep
 from index.vectors import VectorIndex
@@ -45,8 +46,9 @@ class Registry:
         vectors: VectorIndex | None = None,
         snapshot_every: int = SNAPSHOT_EVERY,
         follow_every_s: float = FOLLOW_EVERY_S,
+        storage: Storage = Storage.FP16,
     ) -> None:
-        self._vectors = Shards(os.cpu_count() or 1) if vectors is None else vectors
+        self._vectors = Shards(os.cpu_count() or 1, storage, data_dir) if vectors is None else vectors
         snapshots = Snapshots(data_dir / "snapshots") if isinstance(self._vectors, Shards) else None
         self._catalogue = Catalogue(database_url)
         self._photos = PhotoStore(data_dir / "photos")
@@ -96,6 +98,10 @@ class Registry:
     def sequence(self) -> int:
         """The latest change that searches see: read it before a search whose answer is to be cached under it."""
         return self._live.sequence
+
+    def require_ready(self) -> None:
+        """Raises IndexUnavailable where searches are not answered."""
+        self._live.require_ready()
 
     def catch_up(self) -> None:
         """Search at once what other processes committed to the same record, which else takes a moment."""

@@ -18,14 +18,14 @@ from uuid import uuid4
 
 import numpy as np
 
-from index.blocks import Block
+from index.blocks import Block, row_length
 from index.durable_files import published
 from index.errors import LeaseLost, SnapshotUnusable
 from index.labels import Labels
 from index.loose_rows import LooseRows
 from index.manifest import BlockEntry, FileEntry, Manifest, Moment
-from index.shards import LOOSE_ROWS, Group, SealedRows
-from models.taxonomy import REGION_COUNT
+from index.segments import SealedRows
+from index.shards import LOOSE_ROWS, Group
 
 KEPT = 2
 """Snapshots of a models version left on disk: the latest, and one to fall back to."""
@@ -131,13 +131,15 @@ class Snapshots:
             yield
 
 
-def open_blocks(folder: Path, manifest: Manifest) -> Iterator[tuple[Group, Block]]:
+def open_blocks(
+    folder: Path, manifest: Manifest, rows_kind: type[SealedRows] = SealedRows
+) -> Iterator[tuple[Group, Block]]:
     """The blocks, their vectors mapped and not read yet. Raises SnapshotUnusable where sizes or headers differ."""
-    columns = manifest.dimension * REGION_COUNT
     for entry in manifest.blocks:
         entry.labels.check(folder)
         labels, alive = _read_labels(folder / entry.labels.name)
-        mapped = SealedRows.mapped(entry.vectors.check_size(folder), entry.rows, columns)
+        path, columns = entry.vectors.check_size(folder), row_length(manifest.dimension, entry.mask)
+        mapped = rows_kind.mapped(path, entry.rows, columns)
         if len(labels) != entry.rows or len(alive) != entry.rows or np.count_nonzero(~alive) != entry.dead:
             raise SnapshotUnusable(f"{entry.labels.name} does not hold the columns of {entry.rows} rows")
         rows = mapped if entry.rows >= LOOSE_ROWS else LooseRows(mapped.codes())

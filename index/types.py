@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,16 @@ from models.weighting import RegionWeights
 
 DEFAULT_TENANT = "default"
 """Whose an item is where nobody says; a tenant never sees, finds or changes what is another's."""
+
+
+class Storage(StrEnum):
+    """What of a sealed row is kept in memory.
+
+    `fp16`: all. `sq8`: 8 bits a number, by which candidates are chosen; their fp16 rows, which score, lie in a file.
+    """
+
+    FP16 = "fp16"
+    SQ8 = "sq8"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ SNAPSHOT_EVERY = 10_000
 """Changes between two snapshots, and so about the most that a start has to catch up with."""
 
 
+REBUILD_AGAIN_S = 1.0
+"""Between attempts to read the record where it is out."""
+
+
 class _Stopped(Exception):
     """The service is being closed: what goes on is given up."""
 
@@ -78,6 +82,12 @@ class Upkeep:
     def _check(self) -> None:
         if not self._live.check_snapshot(self._tick):
             self._snapshot_at = 0
+        while not self._live.ready:
+            self._try("read the record", self._live.rebuild)
+            if not self._live.ready:
+                self._woken.wait(REBUILD_AGAIN_S)
+                self._woken.clear()
+                self._tick()
 
     def _sweep(self) -> None:
         self._photos.sweep(self._catalogue.photo_hashes(), still_wanted=self._catalogue.refers_to, tick=self._tick)

@@ -73,6 +73,10 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def where(self, chosen: Flags) -> Candidates:
+        """Those where `chosen` bool (n,) holds."""
+        return Candidates(self.scores[chosen], self.garment_ids[chosen], self.item_numbers[chosen])
+
 
 class VectorIndex(Protocol):
     """Finds the garments with the greatest score S; an instance is one generation of one model version.

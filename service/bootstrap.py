@@ -101,6 +101,7 @@ def open_registry(settings: Settings, version: str) -> Registry:
         version,
         snapshot_every=index.snapshot_every,
         follow_every_s=index.follow_every_s,
+        storage=index.storage,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -58,10 +59,18 @@ def _printable(value: str) -> str:
     return value
 
 
+def _reckonable(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies before the year 1 or after 9999 in UTC") from error
+
+
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 Text = Annotated[str, StringConstraints(max_length=1_000), AfterValidator(_printable)]
 Url = Annotated[str, StringConstraints(max_length=2_000, pattern="^https?://"), AfterValidator(_printable)]
 Metadata = Annotated[dict[str, Any], BeforeValidator(parse_json), AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_reckonable)]
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Part = Literal["landmarks", "regions", "overlay"]
 
@@ -71,7 +80,10 @@ class _Fields(BaseModel):
 
 
 class SearchFields(_Fields):
-    """`POST /search`. `category`: what the garment in question is, whatever the detector calls it."""
+    """`POST /search`. `category`: what the garment in question is, whatever the detector calls it.
+
+    `published_before`: only items published earlier answer; those that do not say when are left out.
+    """
 
     top_k: int = Field(default=20, ge=1, le=200)
     category: Category | None = None
@@ -79,9 +91,12 @@ class SearchFields(_Fields):
     exclude_seller_id: Identifier | None = None
     exclude_item_id: Identifier | None = None
     categories: Annotated[frozenset[Category], BeforeValidator(_split)] = frozenset()
+    published_before: Moment | None = None
 
     def filters(self) -> Filters:
-        return Filters(self.exclude_seller_id, self.exclude_item_id, self.categories)
+        return Filters(
+            self.exclude_seller_id, self.exclude_item_id, self.categories, published_before=self.published_before
+        )
 
 
 class WeightedFields(_Fields):
@@ -99,7 +114,7 @@ class WeightedFields(_Fields):
 class CheckFields(SearchFields, WeightedFields):
     """`POST /check-plagiarism`."""
 
-    published_at: AwareDatetime | None = None
+    published_at: Moment | None = None
     include: Annotated[frozenset[Part], BeforeValidator(_split)] = frozenset()
 
     def fingerprint(self) -> str:
@@ -113,21 +128,25 @@ class CompareFields(WeightedFields):
     """`POST /compare`: is `image_a` a copy of `image_b`?"""
 
     category: Category | None = None
-    published_at_a: AwareDatetime | None = None
-    published_at_b: AwareDatetime | None = None
+    published_at_a: Moment | None = None
+    published_at_b: Moment | None = None
 
 
 class DetailFields(_Fields):
-    """What may be said of an item; also the body of `PATCH /index/items/{item_id}`."""
+    """What may be said of an item; also the body of `PATCH /index/items/{item_id}`.
+
+    Until `disabled_until` the item is kept but found by no search; a moment that has passed switches it on again.
+    """
 
     seller_id: Identifier | None = None
     title: Text | None = None
     url: Url | None = None
-    published_at: AwareDatetime | None = None
+    published_at: Moment | None = None
     metadata: Metadata | None = None
+    disabled_until: Moment | None = None
 
     def details(self) -> ItemDetails:
-        return ItemDetails(self.seller_id, self.title, self.url, self.published_at, self.metadata)
+        return ItemDetails(self.seller_id, self.title, self.url, self.published_at, self.metadata, self.disabled_until)
 
 
 class AddFields(DetailFields):

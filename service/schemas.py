@@ -86,7 +86,7 @@ class MatchedRegionOut(_Out):
 
 
 class ItemOut(_Out):
-    """A registered item as its owner described it."""
+    """A registered item as its owner described it; until `disabled_until` no search finds it."""
 
     item_id: str
     seller_id: str | None = None
@@ -94,6 +94,7 @@ class ItemOut(_Out):
     url: str | None = None
     published_at: datetime | None = None
     metadata: dict[str, Any] = {}
+    disabled_until: datetime | None = None
 
     @staticmethod
     def of(item_id: str, details: ItemDetails) -> ItemOut:
@@ -104,6 +105,7 @@ class ItemOut(_Out):
             url=details.url,
             published_at=details.published_at,
             metadata=dict(details.metadata or {}),
+            disabled_until=details.disabled_until,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from index.types import Storage
 from models.preprocessing import ImageLimits
 from models.runtime.running import Batching, Device
 from service.bodies import BodyPace
@@ -179,6 +180,10 @@ class IndexSettings(_Section):
     )
     stale_after_s: float = Field(
         default=5.0, gt=0, description="Not ready where the index was not caught up for longer than this, in seconds"
+    )
+    storage: Storage = Field(
+        default=Storage.FP16,
+        description="What is kept of a vector in memory: `fp16`, or `sq8`, half of it, with the rest on disk",
     )
 
 

@@ -31,6 +31,8 @@ class TenantCatalogue:
 
     @property
     def sequence(self) -> int:
+        """Raises IndexUnavailable while searches are not answered: nor is what they answered before."""
+        self.registry.require_ready()
         return self.registry.sequence
 
     def add(self, photo: NewPhoto, data: bytes) -> Added:

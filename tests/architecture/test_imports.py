@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOORS = {
     "onnxruntime": {"models/runtime/session.py", "service/cli/doctor.py"},
-    "faiss": {"index/shards.py", "service/cli/doctor.py"},
+    "faiss": {"index/segments.py", "service/cli/doctor.py"},
 }
 SERVING = [
     path

@@ -1,4 +1,4 @@
-"""Top 20 of the shards beside exact float32 sums: `python -m tests.benchmarks.index_recall [GARMENTS]`."""
+"""Top 20 of the shards beside exact float32 sums: `python -m tests.benchmarks.index_recall [fp16|sq8] [GARMENTS]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from index.labels import Exclusions
 from index.shards import Shards
-from index.types import Query
+from index.types import Query, Storage
 from index.vectors import Designs, comparable
 from models.scoring import mask_bits
 from models.taxonomy import WeightGroup
@@ -29,21 +29,23 @@ SLEEVELESS = 0b00111
 TIE = 1e-6
 
 
-def measure(garments: int) -> Report:
+def measure(garments: int, storage: Storage) -> Report:
     """Recall under several weights, missing regions and filters."""
     real = read_real_garments()
     designs = Designs.joined(list(grow(real, garments)))
-    shards = Shards(os.cpu_count() or 1)
+    shards = Shards(os.cpu_count() or 1, storage)
     shards.extend(designs)
-    report = Report(f"Recall of the top {TOP_K} among {garments:,} garments grown from {len(real.vectors)} real ones")
-    for name, weights in _weights().items():
+    report = Report(
+        f"Recall of the top {TOP_K}, {storage}, among {garments:,} garments grown from {len(real.vectors)} real ones"
+    )
+    for name, weights in weights_asked().items():
         queries = make_queries(real, QUERIES, weights, both=True)
         report.add(f"{name} weights", "≥ 0.999", _recall(shards, designs, queries, Exclusions()), QUERIES)
-    queries = [_without_sleeves(query) for query in make_queries(real, QUERIES, _weights()["category"], both=True)]
+    queries = [_without_sleeves(query) for query in make_queries(real, QUERIES, weights_asked()["category"], both=True)]
     report.add(
         "category weights, query without sleeves", "≥ 0.999", _recall(shards, designs, queries, Exclusions()), QUERIES
     )
-    queries = make_queries(real, QUERIES, _weights()["category"], both=True)
+    queries = make_queries(real, QUERIES, weights_asked()["category"], both=True)
     for share in (0.01, 0.1, 0.5, 0.9, 0.99):
         exclusions = Exclusions(published_before=int(share * PUBLISHED))
         measured = _recall(shards, designs, queries, exclusions)
@@ -57,7 +59,7 @@ def measure(garments: int) -> Report:
     return report
 
 
-def _weights() -> dict[str, RegionWeights]:
+def weights_asked() -> dict[str, RegionWeights]:
     learned = read_weight_table(WEIGHTS_DIR / "region_weights.json").of(WeightGroup.T_SHIRT)
     return {
         "equal": RegionWeights.equal(),
@@ -70,7 +72,7 @@ def _recall(shards: Shards, designs: Designs, queries: list[Query], exclusions: 
     """Share of the answers that belong among the exact top 20; of two that score the same either does."""
     right = wanted = 0
     for query in queries:
-        truth = _exact(designs, query, exclusions)
+        truth = exact_scores(designs, query, exclusions)
         reachable = truth[np.isfinite(truth)]
         count = min(TOP_K, len(reachable))
         if not count:
@@ -84,7 +86,7 @@ def _recall(shards: Shards, designs: Designs, queries: list[Query], exclusions: 
     return f"{right / wanted:.4f}"
 
 
-def _exact(designs: Designs, query: Query, exclusions: Exclusions) -> np.ndarray:
+def exact_scores(designs: Designs, query: Query, exclusions: Exclusions) -> np.ndarray:
     """float32 (n,): S in the better orientation, -inf where it may not answer."""
     best = np.full(len(designs), -np.inf, dtype=np.float32)
     for ours in (query.embeddings, query.mirrored):
@@ -108,4 +110,6 @@ def _without_sleeves(query: Query) -> Query:
 
 
 if __name__ == "__main__":
-    measure(int(sys.argv[1]) if len(sys.argv) > 1 else GARMENTS).print()
+    named = sys.argv[1:]
+    kept_as = Storage(named.pop(0)) if named and not named[0].isdigit() else Storage.FP16
+    measure(int(named[0]) if named else GARMENTS, kept_as).print()

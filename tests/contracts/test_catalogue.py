@@ -336,6 +336,24 @@ def test_adds_of_many_threads_are_each_counted_once(catalogue: Catalogue) -> Non
     assert sorted(one.sequence for one in added if one.created) == list(range(1, 13))
 
 
+def test_no_number_is_lent_twice(catalogue: Catalogue) -> None:
+    """The latest of all deleted, the next one gets another: an index elsewhere may still hold the former."""
+    seen: set[int] = set()
+    for seed in range(4):
+        photos = [make_new_photo(seed, item_id=f"SKU-{seed}-{n}", photo_seed=10 * seed + n) for n in range(3)]
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(catalogue.add, photos))
+        catalogue.add(make_new_photo(seed, item_id=f"SKU-{seed}-0", photo_seed=10 * seed + 9))
+        held = [catalogue.get(f"SKU-{seed}-{n}") for n in range(3)]
+        numbers = [catalogue.number_of(item.item_id) for item in held]
+        garments = {garment.garment_id for item in held for photo in item.photos for garment in photo.garments}
+        assert len(set(numbers)) == 3
+        assert (len(garments), seen & garments) == (4, set())
+        seen |= garments
+        for item in held:
+            catalogue.delete(item.item_id)
+
+
 def test_adds_of_two_processes_wait_for_each_other(catalogue: Catalogue, url: str) -> None:
     """Each with connections of its own; none fails, none is lost."""
     other = Catalogue(url)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index.blocks import Block
+from index.errors import IndexUnavailable
 from index.in_memory import InMemoryVectors
 from index.labels import Exclusions, Ids
 from index.loose_rows import LooseRows
-from index.shards import LOOSE_ROWS, MOST_DEAD, SealedRows, Shards
-from index.types import Query
+from index.segments import QuantisedRows, SealedRows
+from index.shards import LOOSE_ROWS, MOST_DEAD, Shards
+from index.types import Query, Storage
 from index.vectors import Designs
 from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
@@ -59,6 +62,96 @@ def test_missing_rows_are_minus_one(kind: type[LooseRows | SealedRows]) -> None:
     codes = make_designs(1, 4).vectors.reshape(4, -1).astype(np.float16)
     _, rows = kind(codes).top(codes[:1].astype(np.float32), np.array([False, True, False, False]), 3)
     assert rows.tolist() == [[1, -1, -1]]
+
+
+def test_large_segments_are_scanned_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts' answers together are those of one scan, filters included; `exact` knows every row."""
+    designs = make_designs(1, 1000)
+    codes = designs.vectors.reshape(1000, -1).astype(np.float16)
+    queries = codes[[3, 950]].astype(np.float32)
+    whole = SealedRows(codes)
+    monkeypatch.setattr("index.segments.PART_ROWS", 300)
+    monkeypatch.setattr("index.shards.PARALLEL_ROWS", 10)
+    parted = SealedRows(codes)
+    assert [(part.start, part.stop) for part in parted.parts] == [(0, 300), (300, 600), (600, 900), (900, 1000)]
+    allowed = np.arange(1000) % 7 > 0
+    expected, _ = whole.top(queries, allowed, 1000)
+    scores, rows = zip(*(parted.top(queries, allowed[p], 1000, n) for n, p in enumerate(parted.parts)), strict=True)
+    found = np.concatenate(rows, axis=1)[0]
+    assert sorted(found[found >= 0]) == np.flatnonzero(allowed).tolist()
+    assert np.sort(np.concatenate(scores, axis=1)[0])[::-1][: allowed.sum()] == pytest.approx(
+        expected[0][: allowed.sum()], abs=1e-6
+    )
+    best, rows_of_best = whole.top(queries, None, 1)
+    assert parted.exact(queries, rows_of_best[:, 0]) == pytest.approx(best[:, 0], abs=1e-6)
+    shards = Shards(2)
+    shards.extend(designs)
+    query, few = query_like(designs, 950), Exclusions(seller_key=3)
+    for exclusions in (ANY, few):
+        plain = InMemoryVectors()
+        plain.extend(designs)
+        ours, theirs = shards.nearest(query, exclusions, 40), plain.nearest(query, exclusions, 40)
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-3)
+    shards.close()
+
+
+@pytest.mark.parametrize("count", [1, 20, 500])
+def test_rows_of_eight_bits_are_scored_by_sixteen(count: int) -> None:
+    """The best of a coarse scan, with the scores that the rows have; the tiniest segments included."""
+    designs = make_designs(1, 2000)
+    fine, coarse = Shards(2), Shards(2, Storage.SQ8)
+    for one in (fine, coarse):
+        one.extend(designs)
+    assert [type(block.rows) for block in blocks_of(coarse)] == [QuantisedRows]
+    for row in range(0, 2000, 211):
+        ours, theirs = (one.nearest(query_like(designs, row, seed=row), ANY, count) for one in (coarse, fine))
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
+        assert ours.garment_ids[0] == row + 1
+    for one in (fine, coarse):
+        one.close()
+
+
+def test_a_disk_that_refuses_leaves_what_is_held(tmp_path: Path) -> None:
+    """Nothing of the write is searched, and it can be made again."""
+    shards = Shards(2, Storage.SQ8, tmp_path / "missing")
+    designs = make_designs(1, 600)
+    shards.extend(designs.where(designs.garment_ids <= 100))
+    with pytest.raises(IndexUnavailable, match="on disk"):
+        shards.settle(designs.item_numbers, designs)
+    assert len(shards) == 100
+    (tmp_path / "missing").mkdir()
+    shards.settle(designs.item_numbers, designs)
+    assert len(shards) == len(shards.nearest(query_like(designs, 3), ANY, 1000)) == 600
+    shards.close()
+
+
+def test_a_column_of_one_value_takes_no_room(shards: Shards) -> None:
+    """Tenants, and the moment until which nothing is disabled; and it can be changed all the same."""
+    designs = make_designs(1, 1000)
+    shards.extend(designs)
+    (block,) = blocks_of(shards)
+    strides = {name: column.strides[0] for name, column in block.labels.columns().items()}
+    assert (strides["tenant_keys"], strides["disabled_until"], strides["garment_ids"]) == (0, 0, 8)
+    disabled = replace(designs.labels, disabled_until=np.where(designs.garment_ids == 5, 100, 0))
+    shards.settle(np.array([5]), replace(designs, labels=disabled).where(designs.garment_ids == 5))
+    found = shards.nearest(query_like(designs, 4), Exclusions(now=50), 1000)
+    assert (len(found), 5 in found.garment_ids) == (999, False)
+
+
+def test_regions_that_are_missing_take_no_room(shards: Shards) -> None:
+    """A skirt is one region: a fifth of a dress, found all the same; one that shows nothing is held and never found."""
+    designs = make_designs(1, 900, masks=(0b11111, 0b00100, 0))
+    shards.extend(designs)
+    widths = {mask: block.rows.codes().shape[1] for (_, mask), block in shards.blocks()}
+    assert widths == {0b11111: 5 * 16, 0b00100: 16, 0: 16}
+    truth = InMemoryVectors()
+    truth.extend(designs)
+    for row in (0, 1):
+        query = query_like(designs, row)
+        ours, theirs = shards.nearest(query, ANY, 700), truth.nearest(query, ANY, 700)
+        assert set(ours.garment_ids.tolist()) == set(theirs.garment_ids.tolist())
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-3)
+    assert len(shards) == 900
 
 
 def test_singly_added_rows_are_sealed_and_merged(shards: Shards) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -9,18 +10,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import index.upkeep
 from index import live as live_module
 from index.catalogue import Catalogue
+from index.errors import IndexUnavailable
 from index.labels import Exclusions
 from index.live import LiveIndex
 from index.manifest import MANIFEST, Manifest, Moment
 from index.registry import Registry
 from index.search import find_hits
-from index.shards import LOOSE_ROWS, SealedRows, Shards
+from index.segments import SealedRows
+from index.shards import LOOSE_ROWS, Shards
 from index.snapshot import Snapshots, open_blocks
-from index.types import Filters, ItemDetails
+from index.types import Filters, ItemDetails, Storage
+from index.vectors import Designs
+from models.weighting import RegionWeights
 from tests.factories import MODELS_VERSION, make_designs, make_garment, make_new_photo, make_photo_bytes, make_query
 
 ITEMS = 30
@@ -81,6 +88,26 @@ def test_a_start_from_a_snapshot_answers_the_same(tmp_path: Path, expected: Answ
     assert (started.answers(), len(started.shards), started.live.stale) == (expected, ITEMS - 2, False)
     assert started.live.check_snapshot()
     started.close()
+
+
+@pytest.mark.parametrize(("written", "read"), [("sq8", "fp16"), ("fp16", "sq8"), ("sq8", "sq8")])
+def test_either_storage_starts_from_the_snapshots_of_the_other(tmp_path: Path, written: str, read: str) -> None:
+    """What lies on disk is fp16 in both."""
+    designs = make_designs(1, 2 * LOOSE_ROWS)
+    shards, mapped = (Shards(2, Storage(name)) for name in (written, read))
+    shards.extend(designs)
+    shards.settle(np.array([7]), Designs.joined([]))
+    path = Snapshots(tmp_path).publish(shards.blocks(), 16, MODELS_VERSION, Moment(sequence=0))
+    mapped.adopt(open_blocks(path, Manifest.read(path), mapped.rows_kind), 16)
+    assert [type(block.rows) for _, block in mapped.blocks()] == [mapped.rows_kind]
+    for row in (0, 6, 700):
+        query = make_query(make_garment(row, dimension=16), RegionWeights.equal())
+        ours, theirs = (one.nearest(query, Exclusions(), 30) for one in (mapped, shards))
+        np.testing.assert_array_equal(ours.garment_ids, theirs.garment_ids)
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-6)
+        assert 7 not in ours.garment_ids
+    for one in (shards, mapped):
+        one.close()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
@@ -145,7 +172,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "manifest flipped": lambda folder: flip(folder / MANIFEST),
     "manifest empty": lambda folder: (folder / MANIFEST).write_text(""),
     "manifest of something else": lambda folder: (folder / MANIFEST).write_text(json.dumps([1])),
-    "a later format": lambda folder: change_manifest(folder, format=2),
+    "a later format": lambda folder: change_manifest(folder, format=3),
     "another count": lambda folder: change_manifest(folder, garments=ITEMS),
     "another dimension": lambda folder: change_manifest(folder, dimension=64),
     "other models": lambda folder: change_manifest(folder, models_version="others"),
@@ -176,6 +203,12 @@ def test_a_flipped_bit_among_the_vectors_of_a_large_snapshot_is_found_in_the_bac
     started = Started(tmp_path)
     assert started.live.started_from is not None
     assert not started.live.check_snapshot()
+    assert (started.live.ready, started.live.stale, started.live.sequence) == (False, True, ITEMS + 4)
+    with pytest.raises(IndexUnavailable):
+        started.answers()
+    with pytest.raises(IndexUnavailable):
+        started.live.catch_up()
+    started.live.rebuild()
     assert (started.live.ready, started.answers(), started.snapshots.paths()) == (True, expected, [])
     assert started.live.check_snapshot(), "nothing is mapped any more"
     started.close()
@@ -286,3 +319,25 @@ def test_a_service_that_finds_its_snapshot_damaged_becomes_right_by_itself(
     started = Started(tmp_path)
     assert started.answers() == expected
     started.close()
+
+
+def test_a_rebuild_is_tried_again_where_the_record_is_out(
+    tmp_path: Path, expected: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unready meanwhile, and right once the record answers."""
+    for path in Snapshots(tmp_path / "snapshots").paths()[0].glob("*.faiss"):
+        flip(path)
+    monkeypatch.setattr(index.upkeep, "REBUILD_AGAIN_S", 0.01)
+    registry = Registry(f"sqlite:///{tmp_path}/record.db", tmp_path, MODELS_VERSION)
+    rebuild, asked = registry._live.rebuild, itertools.count(1)
+
+    def fail_twice() -> None:
+        if next(asked) <= 2:
+            raise IndexUnavailable("the record is out")
+        rebuild()
+
+    monkeypatch.setattr(registry._live, "rebuild", fail_twice)
+    registry.start()
+    wait_for(lambda: registry.ready and registry._live.started_from is None)
+    assert (next(asked), registry.stats().searchable) == (4, ITEMS - 2)
+    registry.close()

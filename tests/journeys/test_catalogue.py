@@ -55,6 +55,22 @@ async def test_patch_changes_what_is_said_and_keeps_the_rest(client: httpx.Async
     assert (item["title"], item["metadata"]) == ("New", {"season": "spring"})
 
 
+async def test_a_disabled_item_is_kept_but_not_found(client: httpx.AsyncClient) -> None:
+    """Said at the add or later; a moment that has passed switches it on again."""
+
+    async def found() -> list[str]:
+        garment = (await check(client, photo(1))).json()["garments"][0]
+        return [match["item_id"] for match in garment["matches"]]
+
+    await add(client, "SKU-1", photo(1), disabled_until="2999-01-01T00:00:00+02:00")
+    assert (await client.get("/index/items/SKU-1")).json()["disabled_until"] == "2998-12-31T22:00:00Z"
+    assert await found() == []
+    for until, expected in (("2020-01-01T00:00:00Z", ["SKU-1"]), ("2999-01-01T00:00:00Z", [])):
+        patched = await client.patch("/index/items/SKU-1", json={"disabled_until": until})
+        assert (patched.status_code, patched.json()["disabled_until"]) == (200, until)
+        assert await found() == expected
+
+
 async def test_a_deleted_item_is_gone_everywhere(client: httpx.AsyncClient) -> None:
     """Item, photo and match."""
     photo_id = (await add(client, "SKU-1", photo(1))).json()["photo_id"]

@@ -95,6 +95,7 @@ async def test_an_answer_has_every_field_of_the_contract(client: httpx.AsyncClie
         "url": None,
         "published_at": "2026-01-02T00:00:00Z",
         "metadata": {"a": [1]},
+        "disabled_until": None,
     }
 
 
@@ -134,6 +135,22 @@ async def test_filters_leave_items_out(client: httpx.AsyncClient) -> None:
     assert await found(categories="vest,skirt") == []
     assert await found(categories="short_sleeve_top") == ["SKU-1", "SKU-2"]
     assert await found(min_score="0.9") == ["SKU-1"]
+
+
+async def test_only_what_was_published_before_answers(client: httpx.AsyncClient) -> None:
+    """What does not say when it was published is left out, in a check and in a search."""
+    await add(client, "SKU-1", photo(1), published_at="2026-01-02T00:00:00Z")
+    await add(client, "SKU-2", photo(2), published_at="2026-03-02T00:00:00Z")
+    await add(client, "SKU-3", photo(3))
+    for before, expected in (
+        ("2026-01-02T00:00:00Z", []),
+        ("2026-01-02T02:00:00+01:00", ["SKU-1"]),
+        ("2026-04-01T00:00:00Z", ["SKU-1", "SKU-2"]),
+    ):
+        answer = await check(client, photo(1), published_before=before)
+        assert [match["item_id"] for match in answer.json()["garments"][0]["matches"]] == expected
+        found = await client.post("/search", files={"image": photo(1)}, data={"published_before": before})
+        assert [hit["item_id"] for hit in found.json()["garments"][0]["hits"]] == expected
 
 
 async def test_an_earlier_listing_is_never_called_the_copy(client: httpx.AsyncClient) -> None:

@@ -113,6 +113,8 @@ BAD_FIELDS: dict[str, tuple[dict[str, str], str]] = {
     "min_score out of range": ({"min_score": "2"}, "/min_score"),
     "min_score no number": ({"min_score": "nan"}, "/min_score"),
     "a date without zone": ({"published_at": "2026-01-01T00:00:00"}, "/published_at"),
+    "a date before the first": ({"published_before": "0001-01-01T00:00:00+02:00"}, "/published_before"),
+    "a date after the last": ({"published_at": "9999-12-31T23:59:59-02:00"}, "/published_at"),
     "no date": ({"published_at": "yesterday"}, "/published_at"),
     "unknown part": ({"include": "landmarks,pixels"}, "/include/1"),
     "unknown field": ({"weigths": "{}"}, "/weigths"),
@@ -250,6 +252,7 @@ async def test_a_failure_of_ours_says_nothing_of_the_inside(tmp_path: Path) -> N
 
 FIELD_NAMES = st.sampled_from(
     ["top_k", "category", "weights", "min_score", "published_at", "exclude_seller_id", "exclude_item_id", "categories",
+     "published_before", "disabled_until",
      "include", "item_id", "metadata", "replace", "url", "title", "seller_id"]
 )  # fmt: skip
 VALUES = st.one_of(

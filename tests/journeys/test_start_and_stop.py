@@ -159,6 +159,26 @@ async def test_metrics_show_stages_verdicts_requests_and_the_index(client: httpx
     assert "SKU-1" not in text
 
 
+async def test_operators_get_answers_while_the_index_is_rebuilt(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A damaged snapshot takes searches away for a while: metrics, versions and numbers stay."""
+    await add(client, "SKU-1", photo(1))
+    live = door_of(client).service().registry._live
+    monkeypatch.setattr(live, "_ready", False)
+    text = (await client.get("/metrics")).text
+    assert "selvedge_index_sequence 1.0" in text
+    assert "selvedge_index_stale 1.0" in text
+    assert (await client.get("/version")).json()["versions"]["index"] == 1
+    stats = (await client.get("/index/stats")).json()
+    assert (stats["items"], stats["searchable"], stats["ready"], stats["stale"]) == (1, 0, False, True)
+    assert (await client.get("/readyz")).json()["index"] == "not caught up"
+    assert (await check(client, photo(1))).status_code == 503
+    assert (await add(client, "SKU-2", photo(2))).status_code == 503
+    monkeypatch.undo()
+    assert (await check(client, photo(1))).json()["verdict"] == "image_copy"
+
+
 async def test_every_answer_names_its_request(client: httpx.AsyncClient) -> None:
     """A caller's own id is kept."""
     own = "0123456789abcdef0123456789abcdef"

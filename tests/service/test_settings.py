@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from index.segments import QuantisedRows
+from index.shards import Shards
+from service.bootstrap import open_registry
 from service.errors import SettingsError
 from service.settings import read_settings, settings_table
 
@@ -33,6 +36,19 @@ def test_the_environment_is_read_with_nesting(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SELVEDGE_IMAGES__MAX_BYTES", "5")
     settings = read_settings()
     assert (settings.port, settings.demo, settings.images.max_bytes, settings.images.min_side) == (9000, True, 5, 32)
+
+
+def test_the_storage_of_the_index_is_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And what is neither is refused; files without a name lie in the data dir."""
+    monkeypatch.setenv("SELVEDGE_INDEX__STORAGE", "sq8")
+    registry = open_registry(read_settings(data_dir=tmp_path), "m1")
+    shards = registry._vectors
+    assert isinstance(shards, Shards)
+    assert (shards.rows_kind, shards._folder) == (QuantisedRows, tmp_path.resolve())
+    registry.close()
+    monkeypatch.setenv("SELVEDGE_INDEX__STORAGE", "pq")
+    with pytest.raises(SettingsError, match="storage"):
+        read_settings()
 
 
 def test_options_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 
 from index.errors import CatalogueError
 from models.errors import ModelsError
+from service.cli.benchmarking import benchmark
 from service.cli.index_commands import index_app
 from service.cli.keys import app as keys_app
 from service.errors import ServiceError
@@ -27,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(index_app, name="index")
+app.command(epilog="Example: [bold]selvedge benchmark --originals 150[/bold]")(benchmark)
 app.add_typer(keys_app, name="keys")
 DataDir = Annotated[Path | None, typer.Option(help="Where record and photos lie (SELVEDGE_DATA_DIR).")]
 Url = Annotated[str | None, typer.Option(help="Talk to a running service there instead of opening the data dir.")]

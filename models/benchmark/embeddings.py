@@ -65,7 +65,8 @@ def embed_once(asked: Iterable[Asked], describe: Describe, path: Path, words: st
     columns = [np.array([row[place] for row in rows], dtype=np.str_) for place in (1, 2, 3)]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, vectors=vectors, **dict(zip(names[1:], columns, strict=True)))
+    owners, groups, edits = columns
+    np.savez(partial, vectors=vectors, owners=owners, groups=groups, edits=edits)
     partial.replace(path)
     return Embedded(vectors, *columns)
 

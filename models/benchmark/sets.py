@@ -42,7 +42,7 @@ class SetPlan:
 STANDARD = SetPlan("standard", 1.0, 1, 2, 0.0)
 HARD = SetPlan("hard", 1.6, 2, 2, 0.3)
 NEGATIVE = SetPlan("hard", 1.6, 3, 5, 0.0)
-"""No copies. The 1.6 is a first guess: it is yet to be tuned against the Traditional method on training contributors."""
+"""No copies. The 1.6 is a guess, yet to be tuned against the Traditional method on training contributors."""
 
 
 @cache

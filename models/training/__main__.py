@@ -149,6 +149,35 @@ def embedder(
 
 
 @app.command()
+def ablation(
+    which: Annotated[str, typer.Argument(help="traditional, pcb, plain or full.")],
+    out: Annotated[Path, typer.Option(help="A folder for all of them, outside git: the benchmark's --ablations.")] = (
+        WORK / "ablations"
+    ),
+    work: Work = WORK,
+    data: Data = None,
+    trunk: Annotated[
+        Path | None, typer.Option(help="An exported embedder to take the trunk of, not ImageNet's.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed: a member of the ensemble, kept beside the first.")
+    ] = None,
+) -> None:
+    """Train the embedder with parts taken out, about twenty minutes each on two cores; needs the shelf of `embedder`.
+
+    Example: python -m models.training ablation traditional --out var/training/ablations
+    """
+    from models.training.embedder.ablation import Ablation, recipe_of, train_ablation
+    from models.training.embedder.shelf import GarmentShelf
+
+    if which not in set(Ablation):
+        raise typer.BadParameter(f"one of {', '.join(Ablation)}", param_hint="which")
+    folder = out / (which if seed is None else f"{which}-{seed}")
+    recipe = recipe_of(Ablation(which), seed=seed)
+    typer.echo(train_ablation(GarmentShelf(work / "shelf"), data_root(data), folder, recipe, trunk=trunk).quality)
+
+
+@app.command()
 def cohort(
     weights: Annotated[Path, typer.Option(help="The exported models; the cohort is written beside them.")] = Path(
         "models/weights"

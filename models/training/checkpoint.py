@@ -45,16 +45,18 @@ def load_checkpoint(folder: Path, network: torch.nn.Module, optimizer: torch.opt
     return Progress(**json.loads((folder / "progress.json").read_text()))
 
 
-def load_exported(graph: Path, network: torch.nn.Module) -> None:
+def load_exported(graph: Path, network: torch.nn.Module, part: str = "") -> None:
     """Take over the weights of an exported ONNX file of the same architecture (half precision where it stores that).
 
-    A graph exported through a wrapper names them `network.…`.
+    A graph exported through a wrapper names them `network.…`. `part` limits it to parameters whose names begin so.
 
     Raises ModelFileError where a parameter is missing there or has another shape.
     """
     stored = {t.name.removesuffix("_half").removeprefix("network."): t for t in onnx.load(graph).graph.initializer}
     state = network.state_dict()
     for name, tensor in state.items():
+        if not name.startswith(part):
+            continue
         if name not in stored or tuple(stored[name].dims) != tuple(tensor.shape):
             raise ModelFileError(f"{graph.name} holds no {name} of shape {tuple(tensor.shape)}")
         state[name] = torch.from_numpy(numpy_helper.to_array(stored[name]).copy()).to(tensor.dtype)

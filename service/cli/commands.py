@@ -14,6 +14,7 @@ from rich.table import Column, Table
 
 from index.errors import CatalogueError
 from models.errors import ModelsError
+from service.cli.benchmarking import benchmark
 from service.cli.index_commands import index_app
 from service.cli.keys import app as keys_app
 from service.cli.transfer_commands import add_transfer_commands
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 add_transfer_commands(index_app)
 app.add_typer(index_app, name="index")
+app.command(epilog="Example: [bold]selvedge benchmark --originals 150[/bold]")(benchmark)
 app.add_typer(keys_app, name="keys")
 app.add_typer(weights_app, name="weights")
 DataDir = Annotated[Path | None, typer.Option(help="Where record and photos lie (SELVEDGE_DATA_DIR).")]

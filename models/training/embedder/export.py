@@ -127,5 +127,5 @@ def _describe(
         ),
         quality={f"calibration_{name}": round(value, 4) for name, value in quality.items()},
         untrained=["bottoms: no region edits are learnt"],
-        extra={"dimension": design.dimension},
+        extra={"dimension": design.row_width},
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import roi_align
 
-from models.taxonomy import LANDMARK_CHANNELS, REGIONS, RegionName
+from models.taxonomy import LANDMARK_CHANNELS, REGION_COUNT, REGIONS, RegionName
 from models.training.backbone import build_trunk
 from models.types import CROP_SIZE
 
@@ -23,16 +24,36 @@ POOLED_SIDE = 6
 HEADS = ("collar", "chest", "waist", "sleeve")
 
 
+class Pooling(StrEnum):
+    """What the vectors are pooled from: the five landmark regions; five horizontal stripes of the crop, top to bottom
+    (PCB, Sun et al., ECCV 2018); the whole crop, one vector five times as long that every row repeats."""
+
+    REGIONS = "regions"
+    STRIPES = "stripes"
+    WHOLE = "whole"
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        if self is Pooling.REGIONS:
+            return HEADS
+        return ("whole",) if self is Pooling.WHOLE else tuple(f"stripe_{row}" for row in range(REGION_COUNT))
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedderDesign:
-    """What can be switched: `attention` off leaves F' = F, `regions` off pools the whole crop for every region."""
+    """What can be switched: `attention` off leaves F' = F, `pooling` says what is looked at."""
 
     trunk: str = "efficientnet_lite0"
     width: int = 128
     dimension: int = 128
     attention: bool = True
-    regions: bool = True
+    pooling: Pooling = Pooling.REGIONS
     frozen_stages: int = 6
+
+    @property
+    def row_width(self) -> int:
+        """D of the rows (B, 5, D): the one global vector is as long as five regions' together."""
+        return self.dimension * (REGION_COUNT if self.pooling is Pooling.WHOLE else 1)
 
 
 class LandmarkAttention(nn.Module):
@@ -73,15 +94,23 @@ class PsNet(nn.Module):
         self.trunk.freeze_front(design.frozen_stages)
         self.laterals = nn.ModuleList([nn.Conv2d(channels, design.width, 1) for channels in self.trunk.channels[1:]])
         self.attention = LandmarkAttention(design.width) if design.attention else None
-        self.heads = nn.ModuleDict({name: RegionHead(design.width, design.dimension) for name in HEADS})
+        heads = {name: RegionHead(design.width, design.row_width) for name in design.pooling.heads}
+        self.heads = nn.ModuleDict(heads)
 
     def forward(self, crops_BCHW: Tensor, landmark_maps_BKHW: Tensor, boxes_BR4: Tensor) -> Tensor:
         """float32 (B, 5, D). Crops (B, 3, 224, 224) normalised, maps (B, 81, 28, 28), boxes x1 y1 x2 y2 in crop px."""
         features = self._fuse(self.trunk(crops_BCHW))
         if self.attention is not None:
             features = self.attention(features, landmark_maps_BKHW)
+        if self.design.pooling is Pooling.WHOLE:
+            whole_BD = self._describe(features, self._fixed_box(boxes_BR4, 0, CROP_SIZE), "whole")
+            return whole_BD[:, None].expand(-1, REGION_COUNT, -1)
+        if self.design.pooling is Pooling.STRIPES:
+            edges = [round(CROP_SIZE * row / REGION_COUNT) for row in range(REGION_COUNT + 1)]
+            boxes = [self._fixed_box(boxes_BR4, *edges[row : row + 2]) for row in range(REGION_COUNT)]
+            return torch.stack([self._describe(features, box, f"stripe_{row}") for row, box in enumerate(boxes)], dim=1)
         seen_BR1 = ((boxes_BR4[..., 2:] - boxes_BR4[..., :2]).amin(dim=-1, keepdim=True) > 0).to(features.dtype)
-        rows = [self._describe(features, boxes_BR4, name) for name in REGIONS]
+        rows = [self._describe_region(features, boxes_BR4[:, name.row], name) for name in REGIONS]
         return torch.stack(rows, dim=1) * seen_BR1
 
     def _fuse(self, maps: Sequence[Tensor]) -> Tensor:
@@ -92,20 +121,26 @@ class PsNet(nn.Module):
             fused = fused + functional.interpolate(narrow, size=(MAP_SIDE, MAP_SIDE), mode="bilinear")
         return functional.relu(fused)
 
-    def _describe(self, features_BCHW: Tensor, boxes_BR4: Tensor, name: RegionName) -> Tensor:
-        boxes = boxes_BR4[:, name.row]
-        if not self.design.regions:
-            boxes = torch.zeros_like(boxes) + boxes.new_tensor([0.0, 0.0, CROP_SIZE, CROP_SIZE])
-        numbers = torch.arange(boxes.shape[0], device=boxes.device, dtype=boxes.dtype)[:, None]
+    def _describe_region(self, features_BCHW: Tensor, boxes_B4: Tensor, name: RegionName) -> Tensor:
+        # One head serves both sleeves: the right one as its mirror image.
+        head = "sleeve" if name.value.endswith("sleeve") else name.value
+        return self._describe(features_BCHW, boxes_B4, head, flipped=name is RegionName.RIGHT_SLEEVE)
+
+    def _describe(self, features_BCHW: Tensor, boxes_B4: Tensor, head: str, *, flipped: bool = False) -> Tensor:
+        numbers = torch.arange(boxes_B4.shape[0], device=boxes_B4.device, dtype=boxes_B4.dtype)[:, None]
         pooled = roi_align(
             features_BCHW,
-            torch.cat([numbers, boxes], dim=1),
+            torch.cat([numbers, boxes_B4], dim=1),
             output_size=(POOLED_SIDE, POOLED_SIDE),
             spatial_scale=MAP_SIDE / CROP_SIZE,
             sampling_ratio=2,
             aligned=True,
         )
-        if name is RegionName.RIGHT_SLEEVE:
-            pooled = torch.flip(pooled, dims=[3])  # one head serves both sleeves: the right one as its mirror image
-        head = self.heads["sleeve" if name.value.endswith("sleeve") else name.value]
-        return functional.normalize(head(pooled), dim=1)
+        if flipped:
+            pooled = torch.flip(pooled, dims=[3])
+        return functional.normalize(self.heads[head](pooled), dim=1)
+
+    @staticmethod
+    def _fixed_box(boxes_BR4: Tensor, top: int, bottom: int) -> Tensor:
+        """The crop's full width from `top` to `bottom` (px) for every garment, (B, 4)."""
+        return torch.zeros_like(boxes_BR4[:, 0]) + boxes_BR4.new_tensor([0.0, top, CROP_SIZE, bottom])

@@ -12,7 +12,7 @@ Shape suffixes: N views, K remembered views, R = 5 regions, D dimensions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -80,14 +80,21 @@ class NegativeMemory:
 
 
 class RegionTriplets:
-    """The objective that `fit` calls: losses of a batch of `Views`."""
+    """The objective that `fit` calls: losses of a batch of `Views`.
 
-    def __init__(self, margins: Margins, memory: NegativeMemory | None = None) -> None:
+    `labelled` False is for rows that are no regions: which regions are there and altered is not told, so every row of a
+    copy is a positive of the original's.
+    """
+
+    def __init__(self, margins: Margins, memory: NegativeMemory | None = None, *, labelled: bool = True) -> None:
         self._margins = margins
         self._memory = memory
+        self._labelled = labelled
 
     def __call__(self, network: nn.Module, views: Views) -> Losses:
         rows_NRD = network(views.crops, views.maps, views.boxes)
+        if not self._labelled:
+            views = replace(views, altered=torch.zeros_like(views.altered), boxes=_full_boxes(views.boxes))
         losses = self.losses(rows_NRD, views)
         if self._memory is not None:
             plain = ~views.altered.any(dim=1)
@@ -149,6 +156,11 @@ def soft_triplets(
     hardest_XN1 = torch.logsumexp(torch.cat([hardness, none], dim=-1), dim=-1, keepdim=True)
     positive = cosines_XNM[..., : positive_XNN.shape[-1]] / temperature
     return temperature * _mean(functional.softplus(hardest_XN1 - positive + margin / temperature), positive_XNN)
+
+
+def _full_boxes(boxes_NR4: Tensor) -> Tensor:
+    """Boxes none of which is empty."""
+    return torch.zeros_like(boxes_NR4) + boxes_NR4.new_tensor([0.0, 0.0, 1.0, 1.0])
 
 
 def _mean(values: Tensor, chosen: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from models.training.data.readers import Fold, JudgedPair
 from models.training.embedder.dataset import RenderPlan, Studio, TripletBatches, epoch_batches
 from models.training.embedder.evaluate import describe_with, measure, prepare_trial
 from models.training.embedder.neighbours import Neighbours, confused_by
-from models.training.embedder.network import EmbedderDesign, PsNet
+from models.training.embedder.network import EmbedderDesign, Pooling, PsNet
 from models.training.embedder.objective import Margins, NegativeMemory, RegionTriplets
 from models.training.embedder.shelf import GarmentShelf
 from models.training.fit import Schedule, fit, seed_everything
@@ -59,16 +59,20 @@ def train_embedder(
     recipe: EmbedderRecipe,
     *,
     warm: Path | None = None,
+    warm_trunk: Path | None = None,
 ) -> tuple[PsNet, Progress]:
     """Train from ImageNet weights, or go on where `folder` holds a checkpoint; measures on the calibration fold.
 
-    `warm` is an exported embedder of the same design whose weights are taken instead of ImageNet's.
+    `warm` is an exported embedder of the same design whose weights are taken instead of ImageNet's; `warm_trunk` one of
+    any design with the same trunk, of which only the trunk is taken.
     """
     seed = recipe.schedule.seed
     seed_everything(seed)
-    network = build_network(recipe.design, pretrained=warm is None)
+    network = build_network(recipe.design, pretrained=warm is None and warm_trunk is None)
     if warm is not None:
         load_exported(warm, network)
+    elif warm_trunk is not None:
+        load_exported(warm_trunk, network, part="trunk.")
     studio = Studio(shelf, recipe.plan, seed)
     trial = prepare_trial(shelf, studio, copies=1, distractors=recipe.distractors)
 
@@ -83,7 +87,9 @@ def train_embedder(
         lambda epoch: epoch_batches(
             TripletBatches(shelf, studio, recipe.plan, pairs, seed, epoch, confused), recipe.workers
         ),
-        RegionTriplets(recipe.margins, NegativeMemory(recipe.memory)),
+        RegionTriplets(
+            recipe.margins, NegativeMemory(recipe.memory), labelled=recipe.design.pooling is Pooling.REGIONS
+        ),
         recipe.schedule,
         folder,
         steps_per_epoch=recipe.plan.steps_an_epoch,

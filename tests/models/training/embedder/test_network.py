@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.taxonomy import RegionName
-from models.training.embedder.network import EmbedderDesign, LandmarkAttention, PsNet
+from models.training.embedder.network import EmbedderDesign, LandmarkAttention, Pooling, PsNet
 from models.training.embedder.train import build_network
 
 SMALL = EmbedderDesign(width=16, dimension=12)
@@ -72,3 +72,34 @@ def test_what_lies_in_a_box_moves_its_own_region_most(network: PsNet) -> None:
     with torch.inference_mode():
         cosines = (network(crops, maps[:1], boxes) * network(painted, maps[:1], boxes)).sum(dim=2)[0]
     assert int(cosines.argmin()) == RegionName.WAIST.row
+
+
+@pytest.mark.parametrize("pooling", [Pooling.WHOLE, Pooling.STRIPES])
+def test_baselines_see_neither_landmarks_nor_boxes(pooling: Pooling) -> None:
+    """Other boxes change nothing, and a missing sleeve leaves no row empty."""
+    torch.manual_seed(1)
+    design = EmbedderDesign(width=16, dimension=12, attention=False, pooling=pooling)
+    network = build_network(design, pretrained=False).eval()
+    crops, maps, boxes = fed(2)
+    with torch.inference_mode():
+        rows = network(crops, maps, boxes)
+        assert torch.equal(rows, network(crops, maps * 0, boxes * 0))
+    assert rows.shape == (2, 5, design.row_width)
+    assert rows.norm(dim=2) == pytest.approx(np.ones((2, 5)), abs=1e-4)
+
+
+def test_the_global_vector_is_one_and_stripes_are_five() -> None:
+    """Every row of the first is the same; a stripe sees what is painted into it most."""
+    crops, maps, boxes = fed(1)
+    painted = crops.clone()
+    painted[:, :, 140:175] = 2.0
+    for pooling in (Pooling.WHOLE, Pooling.STRIPES):
+        torch.manual_seed(1)
+        design = EmbedderDesign(width=16, dimension=12, attention=False, pooling=pooling)
+        network = build_network(design, pretrained=False).eval()
+        with torch.inference_mode():
+            rows, others = network(crops, maps, boxes)[0], network(painted, maps, boxes)[0]
+        if pooling is Pooling.WHOLE:
+            assert torch.equal(rows[0], rows[4])
+        else:
+            assert int((rows * others).sum(dim=1).argmin()) == 3

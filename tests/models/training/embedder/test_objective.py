@@ -136,3 +136,19 @@ def test_a_stranger_with_three_agreeing_regions_costs_more_than_one_with_two() -
     two[2:, :2], three[2:, :3] = apart[:1, :2], apart[:1, :3]
     costs = [float(RegionTriplets(limits).losses(rows, views(garments))["spared"]) for rows in (two, three)]
     assert costs[0] < 0.01 < costs[1]
+
+
+def test_without_labels_every_row_of_a_copy_is_a_positive() -> None:
+    """Stripes and global vectors are not told what was altered, or which regions there are."""
+    batch = views([0, 0, 1], altered=[(1, 2)], missing=[(0, 3)])
+    rows = distinct([0, 1, 2])
+
+    class Fixed(torch.nn.Module):
+        def forward(self, *_: Tensor) -> Tensor:
+            return rows
+
+    blind = RegionTriplets(LIMITS, labelled=False)(Fixed(), batch)
+    told = RegionTriplets(LIMITS).losses(rows, views([0, 0, 1]))
+    assert {name: float(loss) for name, loss in blind.items()} == pytest.approx(
+        {name: float(loss) for name, loss in told.items()}
+    )

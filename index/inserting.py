@@ -15,7 +15,8 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from index.records import Record, moment_text
+from index.moments import moment_text
+from index.records import Record
 
 _SQLite: Any = SQLiteDialect_pysqlite
 _PostgreSQL: Any = PGDialect_psycopg

@@ -9,24 +9,22 @@ PostgreSQL), so the order of `sequence` is the order of commits. Whatever change
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    String,
-    TypeDecorator,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from index.moments import UtcDateTime
 from index.types import DEFAULT_TENANT
 
 REVISION = "0005"
@@ -45,27 +43,6 @@ class ChangeKind(StrEnum):
     DELETED = "deleted"
     DESCRIBED = "described"
     """Other models looked at its photos too; nothing else of it changed."""
-
-
-def moment_text(moment: datetime) -> str:
-    """As the record keeps a moment with a time zone: ISO 8601 in UTC."""
-    assert moment.tzinfo is not None
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment with a time zone, kept as ISO 8601 text in UTC."""
-
-    impl = String(32)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        del dialect
-        return None if value is None else moment_text(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        return None if value is None else datetime.fromisoformat(value)
 
 
 class Record(DeclarativeBase):

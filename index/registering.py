@@ -18,8 +18,9 @@ from index.errors import EmbeddingMismatch
 from index.garment_rows import GARMENT_COLUMNS, garment_to_row
 from index.generations import Description, insert_description, is_described
 from index.inserting import Insert, kept
+from index.moments import moment_text
 from index.reading import last_sequence, number_of
-from index.records import ChangeKind, ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord, moment_text
+from index.records import ChangeKind, ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord
 from index.types import Added, NewPhoto
 from index.writing import DETAIL_COLUMNS, append_change, details_said, merge_details
 from models.taxonomy import REGION_COUNT

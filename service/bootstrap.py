@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import structlog
 
 from index.database import Database
 from index.decisions import DecisionLog
-from index.job_types import JobKind
-from index.jobs import JobLedger
 from index.registry import Registry
 from index.weight_history import WeightHistory
 from models.background import Cohort, read_cohort
@@ -23,6 +20,7 @@ from models.weighting import read_weight_table
 from service.access.keyring import Keyring
 from service.access.keys_store import open_key_store
 from service.access.rates import Rates
+from service.bootstrap_jobs import database_url, line_work, make_desk, open_ledger
 from service.cache import SeenCache, VerdictCache
 from service.cache_store import CacheStore, NoStore, RedisStore
 from service.canary import Canary
@@ -41,12 +39,6 @@ from service.embedded_redis import EmbeddedRedis
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
 from service.images import PhotoReader
-from service.jobs.archive import ArchiveLimits
-from service.jobs.desk import JobDesk
-from service.jobs.intake import JobIntake
-from service.jobs.line_work import AddLine, CheckLine, LineWork, PhotoOfLine
-from service.jobs.queue import JobQueue, LocalQueue, StreamQueue
-from service.jobs.worker import JobPace, JobWorker
 from service.learning import WeightLearner
 from service.observability import Metrics
 from service.policy import read_policy
@@ -83,11 +75,6 @@ def load_rules(settings: Settings) -> Rules:
     named = policy.cohort
     cohort = Cohort.empty() if named is None else read_cohort(settings.weights_dir / named.file, named.sha256)
     return Rules(weights, policy, cohort)
-
-
-def database_url(settings: Settings) -> str:
-    """Where the record is: as set, else SQLite in the data dir."""
-    return settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'catalogue.sqlite'}"
 
 
 def open_registry(settings: Settings, version: str) -> Registry:
@@ -189,46 +176,6 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         jobs=make_desk(settings, ledger, work, disk, metrics, None if link is None else link.url),
         drift=drift,
     )
-
-
-def open_ledger(settings: Settings) -> JobLedger:
-    """The record of jobs. A SQLite record has one process: whoever held a job before is dead."""
-    ledger = JobLedger(database_url(settings))
-    if database_url(settings).startswith("sqlite"):
-        ledger.release_all()
-    return ledger
-
-
-def line_work(
-    registrar: Registrar, checker: PlagiarismChecker, fetcher: UrlFetcher | None
-) -> Mapping[JobKind, LineWork]:
-    photos = PhotoOfLine(fetcher)
-    return {JobKind.ADDS: AddLine(registrar, photos), JobKind.CHECKS: CheckLine(checker, photos)}
-
-
-def make_desk(
-    settings: Settings,
-    ledger: JobLedger,
-    work: Mapping[JobKind, LineWork],
-    disk: DiskGuard,
-    metrics: Metrics,
-    redis_url: str | None,
-) -> JobDesk:
-    """Jobs through Redis where there is one."""
-    jobs = settings.jobs
-    folder = (jobs.folder or settings.data_dir / "jobs").resolve()
-    if redis_url is None:
-        queue: JobQueue = LocalQueue(jobs.lease_s)
-    else:
-        # One stream a record: several services may share a Redis.
-        record = hashlib.sha256(database_url(settings).encode()).hexdigest()[:12]
-        queue = StreamQueue(redis_url, f"selvedge:jobs:{record}", jobs.lease_s)
-    intake = JobIntake(ledger, queue, folder, disk, ArchiveLimits(jobs.max_lines, jobs.max_ratio), jobs.most_live)
-    at_once = jobs.at_once or max(1, min(settings.capacity.workers - 1, settings.capacity.bulk_queue))
-    pace = JobPace(at_once, jobs.slice_s, jobs.lease_s, jobs.look_every_s, jobs.keep_days)
-    alone = database_url(settings).startswith("sqlite")
-    worker = JobWorker(ledger, queue, intake, folder, work, pace, settings.images.max_bytes, alone, metrics)
-    return JobDesk(ledger, queue, intake, worker, folder)
 
 
 def make_decoder(images: ImageSettings) -> PhotoDecoder:

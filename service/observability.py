@@ -127,7 +127,7 @@ class Metrics:
         # None of these asks the record: one that hangs must not hang the scrape.
         self.index_garments.set_function(lambda: float(registry.searchable))
         self.index_sequence.set_function(_or_nan(lambda: float(registry.sequence)))
-        self.index_stale.set_function(_or_nan(lambda: float(registry.staleness.changes > 0)))
+        self.index_stale.set_function(_or_nan(lambda: float(not registry.ready or registry.staleness.changes > 0)))
         self.index_behind.set_function(_or_nan(lambda: float(registry.staleness.changes)))
         self.index_behind_s.set_function(_or_nan(lambda: registry.staleness.seconds))
         self.in_flight.set_function(lambda: float(capacity.inside))

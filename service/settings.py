@@ -10,11 +10,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from index.types import Storage
 from models.preprocessing import ImageLimits
 from models.runtime.running import Batching, Device
 from service.bodies import BodyPace
 from service.errors import SettingsError
+from service.index_settings import IndexSettings
 from service.jobs.settings import JobSettings
 
 PREFIX = "SELVEDGE_"
@@ -167,24 +167,6 @@ class CheckSettings(_Section):
     """Records of checks."""
 
     keep_days: int = Field(default=30, ge=0, description="Days that an answered check can be read again; 0 keeps none")
-
-
-class IndexSettings(_Section):
-    """The index."""
-
-    snapshot_every: int = Field(
-        default=10_000, ge=0, description="Changes between two snapshots that shorten the next start; 0 writes none"
-    )
-    follow_every_s: float = Field(
-        default=0.25, gt=0, le=10, description="How often the record is asked for other processes' changes, in seconds"
-    )
-    stale_after_s: float = Field(
-        default=5.0, gt=0, description="Not ready where the index was not caught up for longer than this, in seconds"
-    )
-    storage: Storage = Field(
-        default=Storage.FP16,
-        description="What is kept of a vector in memory: `fp16`, or `sq8`, half of it, with the rest on disk",
-    )
 
 
 class LogSettings(_Section):

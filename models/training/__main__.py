@@ -178,6 +178,23 @@ def ablation(
 
 
 @app.command()
+def blend(
+    first: Annotated[Path, typer.Argument(help="An exported embedder, its manifest beside it.")],
+    second: Annotated[Path, typer.Argument(help="One that was trained on from it.")],
+    version: Annotated[str, typer.Option(help="Version of the mean.")],
+    work: Work = WORK,
+) -> None:
+    """Take the mean of two embedders' weights.
+
+    Example: python -m models.training blend models/weights/embedder.onnx var/training/embedder.onnx --version 4
+    """
+    from models.training.embedder.blend import blend_embedders
+    from models.training.embedder.shelf import GarmentShelf
+
+    typer.echo(blend_embedders(first, second, work / "blend", GarmentShelf(work / "shelf"), version).quality)
+
+
+@app.command()
 def cohort(
     weights: Annotated[Path, typer.Option(help="The exported models; the cohort is written beside them.")] = Path(
         "models/weights"

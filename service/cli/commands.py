@@ -30,10 +30,9 @@ app = typer.Typer(
     add_completion=False,
 )
 add_transfer_commands(index_app)
-app.add_typer(index_app, name="index")
 app.command(epilog="Example: [bold]selvedge benchmark --originals 150[/bold]")(benchmark)
-app.add_typer(keys_app, name="keys")
-app.add_typer(weights_app, name="weights")
+for _name, _part in (("index", index_app), ("keys", keys_app), ("weights", weights_app)):
+    app.add_typer(_part, name=_name)
 DataDir = Annotated[Path | None, typer.Option(help="Where record and photos lie (SELVEDGE_DATA_DIR).")]
 Url = Annotated[str | None, typer.Option(help="Talk to a running service there instead of opening the data dir.")]
 

@@ -26,7 +26,7 @@ DatabaseUrl = Annotated[str | None, typer.Option(help="SQLAlchemy URL of the rec
 @contextmanager
 def opened_record(settings: Settings) -> Iterator[Catalogue]:
     from index.catalogue import Catalogue
-    from service.bootstrap import database_url
+    from service.bootstrap_jobs import database_url
 
     catalogue = Catalogue(database_url(settings))
     try:
@@ -71,7 +71,7 @@ def record_file(settings: Settings) -> Path | None:
     """The SQLite file of the record; None where it is in PostgreSQL."""
     from sqlalchemy.engine import make_url
 
-    from service.bootstrap import database_url
+    from service.bootstrap_jobs import database_url
 
     url = make_url(database_url(settings))
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None

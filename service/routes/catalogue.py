@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from index.types import ItemFilters
@@ -22,7 +22,7 @@ from service.routes.documented import (
     tenant_of,
     trace_stages,
 )
-from service.routes.intake import FIELDS_BYTES, read_json, read_submission
+from service.routes.intake import FIELDS_BYTES, read_json, read_submission, refuse_unknown_query
 from service.schemas_catalogue import AddedOut, CatalogueItemOut, ItemPageOut
 
 router = APIRouter(prefix="/index", tags=["catalogue"])
@@ -89,7 +89,7 @@ async def read_stats(request: Request) -> StatsOut:
     )
 
 
-@router.get("/items", responses=problems(422, 503))
+@router.get("/items", dependencies=[Depends(refuse_unknown_query)], responses=problems(422, 503))
 async def list_items(
     request: Request,
     cursor: Annotated[str | None, Query(max_length=100)] = None,

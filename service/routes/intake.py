@@ -28,6 +28,14 @@ _LISTS = frozenset({"categories", "include"})
 _MOST_FIELDS = 64
 
 
+async def refuse_unknown_query(request: Request) -> None:
+    """A dependency of lists: a misspelt filter would answer everything. Raises InvalidField."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            raise InvalidField.at(f"/{name}", f"unknown; known are {', '.join(sorted(known))}")
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What arrived: photos by part name, and the other fields as they were written."""

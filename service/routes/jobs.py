@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from index.job_types import JobKind
@@ -13,7 +13,7 @@ from service.access.gate import caller_of
 from service.access.keys import Scope
 from service.jobs.intake import NDJSON_TYPES, ZIP_TYPES
 from service.routes.documented import problems, service_of, tenant_of
-from service.routes.intake import counted_body
+from service.routes.intake import counted_body, refuse_unknown_query
 from service.schemas_jobs import JobDetailOut, JobOut, JobPageOut, LineProblemOut
 
 router = APIRouter(tags=["jobs"])
@@ -55,14 +55,14 @@ async def check_many(request: Request, response: Response) -> JobOut:
     return await _accept(request, response, JobKind.CHECKS)
 
 
-@router.get("/jobs", responses=problems(422, 503))
+@router.get("/jobs", dependencies=[Depends(refuse_unknown_query)], responses=problems(422, 503))
 async def list_jobs(request: Request, cursor: Cursor = None, limit: Limit = 50) -> JobPageOut:
     """The caller's jobs, youngest first, a page at a time."""
     page = await service_of(request).jobs.list(tenant_of(request), _kinds(request), cursor, limit)
     return JobPageOut(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor)
 
 
-@router.get("/jobs/{job_id}", responses=problems(404, 422, 503))
+@router.get("/jobs/{job_id}", dependencies=[Depends(refuse_unknown_query)], responses=problems(404, 422, 503))
 async def read_job(request: Request, job_id: str, cursor: Cursor = None, limit: Limit = 50) -> JobDetailOut:
     """How far a job is, and a page of the lines that were refused."""
     desk = service_of(request).jobs

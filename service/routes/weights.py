@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ValidationError
 
 from models.taxonomy import REGIONS, RegionName, WeightGroup
@@ -19,7 +19,7 @@ from service.errors import InvalidField, UnsupportedBody, UploadTooLarge
 from service.problems import invalid_fields
 from service.requests_weights import MOST_PHOTOS, LearnFields, PutWeightsFields
 from service.routes.documented import either_body_of, json_body_of, problems, service_of
-from service.routes.intake import FIELDS_BYTES, decode_base64, read_form, read_json
+from service.routes.intake import FIELDS_BYTES, decode_base64, read_form, read_json, refuse_unknown_query
 from service.schemas_weights import (
     LearnOut,
     SetWeightsOut,
@@ -78,7 +78,7 @@ async def put_weights(request: Request, group: WeightGroup) -> SetWeightsOut:
     return SetWeightsOut(**version_fields(made), table_version=service.rules.now().weights.version)
 
 
-@router.get("/{group}/versions", responses=problems(422, 503))
+@router.get("/{group}/versions", dependencies=[Depends(refuse_unknown_query)], responses=problems(422, 503))
 async def list_versions(
     request: Request,
     group: WeightGroup,

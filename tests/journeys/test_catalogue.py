@@ -133,3 +133,10 @@ async def test_the_learned_weights_can_be_read(client: httpx.AsyncClient) -> Non
     weights = (await client.get("/weights/t_shirt")).json()
     assert sum(weights["weights"].values()) == pytest.approx(1, abs=1e-5)
     assert (await client.get("/weights/hats")).status_code == 422
+
+
+async def test_a_misspelt_filter_of_a_list_is_named(client: httpx.AsyncClient) -> None:
+    """Else it would answer everything, as if it had been filtered."""
+    answer = await client.get("/index/items", params={"seler_id": "s1"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/seler_id"

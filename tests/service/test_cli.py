@@ -197,7 +197,7 @@ def test_a_refused_photo_is_named_and_the_rest_are_added(url: str, photos: Path)
     result = runner.invoke(app, ["add", str(photos), "--url", url])
     assert result.exit_code == 1
     assert "2 registered, 0 known before, 1 refused" in result.output
-    assert "SKU-0.jpg: the image is damaged (undecodable_image)" in result.output.replace("\n", "")
+    assert "SKU-0.jpg: the image is damaged (undecodable_image)" in " ".join(result.output.split())
 
 
 def test_a_data_dir_in_use_is_refused(in_process: Path, photos: Path) -> None:

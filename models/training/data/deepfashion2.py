@@ -115,7 +115,7 @@ def read_annotation(path: Path, fold: Fold) -> list[DeepFashion2Garment]:
     if not photo.is_file():
         raise DeepFashion2Error(f"{path}: its photo {photo} is missing")
     annotation = _parsed(_Annotation, path, path.read_bytes())
-    items = sorted((name for name in annotation.model_extra or {} if name[:4] == "item" and name[4:].isdigit()))
+    items = sorted(name for name in annotation.model_extra or {} if name[:4] == "item" and name[4:].isdigit())
     return [_garment(path, photo, fold, annotation, name) for name in sorted(items, key=lambda name: int(name[4:]))]
 
 

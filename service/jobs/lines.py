@@ -87,16 +87,19 @@ class LineReader:
     """Reads a job's lines from a byte position on, and the photos that they name; for one thread at a time."""
 
     def __init__(self, folder: Path, position: int, max_photo_bytes: int) -> None:
-        self._file = (folder / LINES).open("rb")
         self._archive = zipfile.ZipFile(folder / ARCHIVE) if (folder / ARCHIVE).exists() else None
         self._max_photo_bytes = max_photo_bytes
         self._number = 0 if self._archive is not None else _newlines_before(folder / LINES, position)
+        self._file = (folder / LINES).open("rb")
         self._file.seek(position)
 
     def __enter__(self) -> LineReader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._file.close()
         if self._archive is not None:
             self._archive.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import time
@@ -127,7 +128,7 @@ class JobWorker:
     async def _work_through(self, job: Job, folder: Path) -> bool:
         """Whether it is at its end; False where others wait, or it is no longer ours."""
         try:
-            reader = await asyncio.to_thread(LineReader, folder, job.position, self._max_photo_bytes)
+            reader = await self._open(folder, job.position)
         except (OSError, ValueError, BadZipFile) as error:
             log.error("job_unreadable", job_id=job.job_id, exc_info=error)
             return await asyncio.to_thread(
@@ -145,6 +146,16 @@ class JobWorker:
                         return False
                     ends = time.monotonic() + self._pace.slice_s
         return await asyncio.to_thread(self._ledger.finish, job.job_id, self._name)
+
+    async def _open(self, folder: Path, position: int) -> LineReader:
+        opening = asyncio.ensure_future(asyncio.to_thread(LineReader, folder, position, self._max_photo_bytes))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # Its thread opens the files whether anybody waits for them or not.
+            with contextlib.suppress(OSError, ValueError, BadZipFile):
+                (await opening).close()
+            raise
 
     async def _step(self, job: Job, reader: LineReader, lines: list[Line]) -> Step:
         """Work on a few lines side by side."""

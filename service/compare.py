@@ -25,6 +25,7 @@ from service.access.tenancy import TenantCatalogue
 from service.capacity import Capacity
 from service.check import Rules, warnings_of
 from service.images import PhotoReader
+from service.policy import Policy
 from service.requests import CompareFields, SearchFields
 from service.schemas import GarmentOut, ImageOut, ItemOut, VersionsOut, garment_fields, match_fields
 from service.schemas_compare import ComparedPhotoOut, CompareOut, FoundGarmentOut, FoundOut, PairOut, SearchOut
@@ -79,12 +80,14 @@ class Comparer:
         """The registered items that show the same garment, from either side: best likeness first, no verdict."""
         started = time.perf_counter()
         async with self.capacity.admitted():
-            versions = self.rules().versions(self.reader.models_version, self.registry.sequence)
+            rules = self.rules()
+            versions = rules.versions(self.reader.models_version, self.registry.sequence)
             catalogue = TenantCatalogue(self.registry, tenant)
             seen = await self.reader.look(data, tenant, fields.category)
             searching = time.perf_counter()
             garments = [
-                await self.capacity.run(self._find, garment, fields, catalogue) for garment in seen.described.garments
+                await self.capacity.run(self._find, garment, fields, catalogue, rules)
+                for garment in seen.described.garments
             ]
         now = time.perf_counter()
         stages = seen.timings_ms | {"search": (now - searching) * 1e3, "total": (now - started) * 1e3}
@@ -95,7 +98,9 @@ class Comparer:
             timings_ms={stage: round(spent, 2) for stage, spent in stages.items()},
         )
 
-    def _find(self, garment: DescribedGarment, fields: SearchFields, catalogue: TenantCatalogue) -> FoundGarmentOut:
+    def _find(
+        self, garment: DescribedGarment, fields: SearchFields, catalogue: TenantCatalogue, rules: Rules
+    ) -> FoundGarmentOut:
         query = Query(
             garment.embeddings,
             garment.mirrored,
@@ -103,27 +108,13 @@ class Comparer:
             self.reader.models_version,
             top_k=min(MOST_RANKED, RANKED_FOR_EACH * fields.top_k),
             min_score=fields.min_score,
-            least_weight=self.rules().policy.least_weight,
+            least_weight=rules.policy.least_weight,
             filters=fields.filters(),
         )
-        found = [self._found(garment, hit) for hit in catalogue.search(query)]
+        found = [_found(garment, hit, rules.policy) for hit in catalogue.search(query)]
         found.sort(key=lambda one: (-one.likeness, -one.score, one.item_id))
-        warnings = warnings_of(garment, self.rules().policy)
+        warnings = warnings_of(garment, rules.policy)
         return FoundGarmentOut(**garment_fields(garment, warnings), hits=found[: fields.top_k])
-
-    def _found(self, garment: DescribedGarment, hit: Hit) -> FoundOut:
-        distance = colour_distance(garment.mirrored if hit.mirrored else garment.embeddings, hit.garment.embeddings)
-        same_group = garment.detection.category.group is hit.garment.detection.category.group
-        likeness = self.rules().policy.same_garment.likeness().of(hit.score, distance, same_group=same_group)
-        return FoundOut(
-            item_id=hit.item_id,
-            photo_id=hit.photo_id,
-            score=round(hit.score, 4),
-            likeness=round(likeness, 4),
-            mirrored=hit.mirrored,
-            same_photo=is_same_photo(garment, hit.garment, self.rules().policy.same_photo_distance),
-            item=ItemOut.of(hit.item_id, hit.details),
-        )
 
     def _pair(
         self,
@@ -175,3 +166,18 @@ def compare_garments(
         )
     upright, flipped = both
     return flipped if seen_mirrored(upright.score, flipped.score) else upright
+
+
+def _found(garment: DescribedGarment, hit: Hit, policy: Policy) -> FoundOut:
+    distance = colour_distance(garment.mirrored if hit.mirrored else garment.embeddings, hit.garment.embeddings)
+    same_group = garment.detection.category.group is hit.garment.detection.category.group
+    likeness = policy.same_garment.likeness().of(hit.score, distance, same_group=same_group)
+    return FoundOut(
+        item_id=hit.item_id,
+        photo_id=hit.photo_id,
+        score=round(hit.score, 4),
+        likeness=round(likeness, 4),
+        mirrored=hit.mirrored,
+        same_photo=is_same_photo(garment, hit.garment, policy.same_photo_distance),
+        item=ItemOut.of(hit.item_id, hit.details),
+    )

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,21 +17,11 @@ from index.labels import NEVER, NOT_DISABLED, microseconds, seller_key, tenant_k
 from index.types import ItemDetails, ItemFilters
 from models.taxonomy import Category, WeightGroup
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo
-from tests.postgres import Cluster
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of an empty record."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/record.db"
-    cluster: Cluster = request.getfixturevalue("postgres")
-    return cluster.new_database()
 
 
 @pytest.fixture
-def catalogue(url: str) -> Iterator[Catalogue]:
-    opened = Catalogue(url)
+def catalogue(record_url: str) -> Iterator[Catalogue]:
+    opened = Catalogue(record_url)
     yield opened
     opened.close()
 
@@ -354,9 +343,9 @@ def test_no_number_is_lent_twice(catalogue: Catalogue) -> None:
             catalogue.delete(item.item_id)
 
 
-def test_adds_of_two_processes_wait_for_each_other(catalogue: Catalogue, url: str) -> None:
+def test_adds_of_two_processes_wait_for_each_other(catalogue: Catalogue, record_url: str) -> None:
     """Each with connections of its own; none fails, none is lost."""
-    other = Catalogue(url)
+    other = Catalogue(record_url)
     with ThreadPoolExecutor(2) as threads:
         added = [threads.submit((catalogue, other)[seed % 2].add, make_new_photo(seed)).result for seed in range(40)]
         assert all(result().created for result in added)
@@ -364,12 +353,12 @@ def test_adds_of_two_processes_wait_for_each_other(catalogue: Catalogue, url: st
     assert (catalogue.counts().items, catalogue.last_sequence()) == (40, 40)
 
 
-def test_the_record_outlives_its_process(catalogue: Catalogue, url: str) -> None:
+def test_the_record_outlives_its_process(catalogue: Catalogue, record_url: str) -> None:
     """Opened again it holds the same."""
     catalogue.add(make_new_photo(1, details=ItemDetails(title="Shirt", metadata={"é": [1, None]})))
     before = catalogue.get("SKU-1").details
     catalogue.close()
-    again = Catalogue(url)
+    again = Catalogue(record_url)
     assert again.get("SKU-1").details == before
     again.close()
 
@@ -445,9 +434,9 @@ def test_one_write_of_several_at_once_may_fail_alone(catalogue: Catalogue) -> No
     assert len(catalogue.changes_since(0)) == 1 + answers.count("added")
 
 
-def test_a_reader_of_the_log_misses_nothing_while_others_write(catalogue: Catalogue, url: str) -> None:
+def test_a_reader_of_the_log_misses_nothing_while_others_write(catalogue: Catalogue, record_url: str) -> None:
     """Numbers are committed in order, whoever writes: what was passed by is never filled in later."""
-    other = Catalogue(url)
+    other = Catalogue(record_url)
     seen: list[int] = []
     with ThreadPoolExecutor(8) as threads:
         writes = [threads.submit((catalogue, other)[seed % 2].add, make_new_photo(seed)) for seed in range(60)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from index.weight_history import WeightHistory, WeightSource
 from models.taxonomy import RegionName, WeightGroup
 from models.weighting import WeightTable
 from tests.factories import make_weights
-from tests.postgres import Cluster
 
 TEE, DRESS = WeightGroup.T_SHIRT, WeightGroup.DRESS
 
@@ -30,19 +28,10 @@ def table(version: str, seed: int = 0) -> WeightTable:
 SHIPPED = table("learned-2")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A record that holds nothing."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'record.sqlite'}"
-    cluster: Cluster = request.getfixturevalue("postgres")
-    return cluster.new_database()
-
-
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
+def database(record_url: str) -> Iterator[Database]:
     """An open record."""
-    opened = Database(url)
+    opened = Database(record_url)
     yield opened
     opened.close()
 
@@ -63,13 +52,13 @@ def test_a_new_record_follows_what_was_shipped(history: WeightHistory) -> None:
 
 
 def test_every_change_is_a_version_that_another_process_sees(
-    history: WeightHistory, database: Database, url: str
+    history: WeightHistory, database: Database, record_url: str
 ) -> None:
     """Who, when, why; the others keep theirs."""
     before = history.latest()
     made = history.put(TEE, make_weights(7), "k7m2p9qxw4dn", "collars lie")
     assert history.latest() > before
-    other = Database(url)
+    other = Database(record_url)
     found = WeightHistory(other, SHIPPED).in_force()
     other.close()
     assert found.groups[TEE].weights.values.tolist() == made.weights.values.tolist()
@@ -168,9 +157,9 @@ def test_many_at_once_lose_nothing(history: WeightHistory) -> None:
     assert len(history.versions(TEE, 100)) == 25
 
 
-def test_many_starts_at_once_take_the_shipped_weights_once(url: str) -> None:
+def test_many_starts_at_once_take_the_shipped_weights_once(record_url: str) -> None:
     """Replicas of one release."""
-    databases = [Database(url) for _ in range(4)]
+    databases = [Database(record_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         histories = list(threads.map(lambda database: WeightHistory(database, SHIPPED), databases))
     assert all(len(history.versions(group, 9)) == 1 for history in histories for group in WeightGroup)

@@ -21,13 +21,9 @@ def url_of(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        opened = Database(url_of(tmp_path / "record.db"))
-    else:
-        cluster: Cluster = request.getfixturevalue("postgres")
-        opened = Database(cluster.new_database())
+@pytest.fixture
+def database(record_url: str) -> Iterator[Database]:
+    opened = Database(record_url)
     yield opened
     opened.close()
 

@@ -21,30 +21,21 @@ from index.registry import Registry
 from index.shards import Shards
 from index.snapshot import Snapshots
 from tests.factories import MODELS_VERSION, make_new_photo, make_photo_bytes
-from tests.postgres import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_S = 1.5
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/record.db"
-    cluster: Cluster = request.getfixturevalue("postgres")
-    return cluster.new_database()
-
-
 @pytest.fixture
-def catalogue(url: str) -> Iterator[Catalogue]:
-    opened = Catalogue(url)
+def catalogue(record_url: str) -> Iterator[Catalogue]:
+    opened = Catalogue(record_url)
     yield opened
     opened.close()
 
 
-def test_a_lease_has_one_holder_and_a_token_that_only_grows(catalogue: Catalogue, url: str) -> None:
+def test_a_lease_has_one_holder_and_a_token_that_only_grows(catalogue: Catalogue, record_url: str) -> None:
     """Whoever comes second is told who has it; given back it is the next one's."""
-    other = Catalogue(url)
+    other = Catalogue(record_url)
     first = catalogue.leases.take("work", "A", 60)
     with pytest.raises(LeaseHeld, match="A holds work"):
         other.leases.take("work", "B", 60)
@@ -80,9 +71,9 @@ def test_what_is_held_is_renewed_and_given_back(catalogue: Catalogue) -> None:
     assert catalogue.leases.take("work", "B", 60).token == held.token + 1
 
 
-def test_only_one_of_many_gets_it(url: str, catalogue: Catalogue) -> None:
+def test_only_one_of_many_gets_it(record_url: str, catalogue: Catalogue) -> None:
     """They ask at the same moment, each over connections of its own."""
-    catalogues = [Catalogue(url) for _ in range(6)]
+    catalogues = [Catalogue(record_url) for _ in range(6)]
     together, got = threading.Barrier(len(catalogues)), []
 
     def ask(one: Catalogue) -> None:
@@ -102,16 +93,16 @@ def test_only_one_of_many_gets_it(url: str, catalogue: Catalogue) -> None:
     assert got == [1]
 
 
-def open_live(url: str, folder: Path) -> LiveIndex:
-    catalogue = Catalogue(url)
+def open_live(record_url: str, folder: Path) -> LiveIndex:
+    catalogue = Catalogue(record_url)
     live = LiveIndex(catalogue, Shards(1), MODELS_VERSION, Snapshots(folder / "snapshots"))
     live.load()
     return live
 
 
-def write_slowly(url: str, folder: str) -> None:
+def write_slowly(record_url: str, folder: str) -> None:
     """Runs in a process of its own: tells each block, waits to be told to go on, tells how it ended."""
-    live = open_live(url, Path(folder))
+    live = open_live(record_url, Path(folder))
 
     def tick() -> None:
         print("block", flush=True)
@@ -125,8 +116,8 @@ def write_slowly(url: str, folder: str) -> None:
         print("held", error, flush=True)
 
 
-def start_writer(url: str, folder: Path) -> subprocess.Popen[str]:
-    code = f"from tests.index.test_leases import write_slowly; write_slowly({url!r}, {str(folder)!r})"
+def start_writer(record_url: str, folder: Path) -> subprocess.Popen[str]:
+    code = f"from tests.index.test_leases import write_slowly; write_slowly({record_url!r}, {str(folder)!r})"
     return subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -143,26 +134,26 @@ def hear(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def fill(url: str, folder: Path) -> None:
-    registry = Registry(url, folder, MODELS_VERSION, snapshot_every=0)
+def fill(record_url: str, folder: Path) -> None:
+    registry = Registry(record_url, folder, MODELS_VERSION, snapshot_every=0)
     registry.start()
     for seed in range(4):
         registry.add(make_new_photo(seed), make_photo_bytes(seed))
     registry.close()
 
 
-def test_a_stopped_holder_that_wakes_up_after_its_time_publishes_nothing(url: str, tmp_path: Path) -> None:
+def test_a_stopped_holder_that_wakes_up_after_its_time_publishes_nothing(record_url: str, tmp_path: Path) -> None:
     """SIGSTOP while it writes; another process takes over meanwhile, or nobody does: either way it is too late."""
-    fill(url, tmp_path)
+    fill(record_url, tmp_path)
     snapshots = Snapshots(tmp_path / "snapshots")
     for somebody_took_over in (False, True):
         before = set(snapshots.paths())
-        with start_writer(url, tmp_path) as writer:
+        with start_writer(record_url, tmp_path) as writer:
             assert hear(writer) == "block\n"
             os.kill(writer.pid, signal.SIGSTOP)
             time.sleep(LEASE_S + 0.5)
             if somebody_took_over:
-                with start_writer(url, tmp_path) as other:
+                with start_writer(record_url, tmp_path) as other:
                     assert hear(other) == "block\n"
                     say(other)
                     assert hear(other).startswith("published")
@@ -174,17 +165,17 @@ def test_a_stopped_holder_that_wakes_up_after_its_time_publishes_nothing(url: st
         assert not list((tmp_path / "snapshots").glob(".unfinished*"))
 
 
-def test_two_processes_compete_and_one_writes(url: str, tmp_path: Path) -> None:
+def test_two_processes_compete_and_one_writes(record_url: str, tmp_path: Path) -> None:
     """The other is told at once, and may once the first is done."""
-    fill(url, tmp_path)
-    with start_writer(url, tmp_path) as first:
+    fill(record_url, tmp_path)
+    with start_writer(record_url, tmp_path) as first:
         assert hear(first) == "block\n"
-        with start_writer(url, tmp_path) as second:
+        with start_writer(record_url, tmp_path) as second:
             assert hear(second).startswith("held")
         time.sleep(2 * LEASE_S)
         say(first)
         assert hear(first).startswith("published"), "it was renewed while it worked"
-    with start_writer(url, tmp_path) as third:
+    with start_writer(record_url, tmp_path) as third:
         assert hear(third) == "block\n"
         say(third)
         assert hear(third).startswith("published")

@@ -20,14 +20,14 @@ _RESULTS_AT_ONCE = 100
 
 
 class JobLedger:
-    """Jobs in the record behind one database URL; may be used from any thread. Raises IndexUnavailable when it is out.
+    """Jobs in an open record; may be used from any thread. Raises IndexUnavailable when it is out.
 
     Whoever works on a job holds a lease under the name of its process; a process that died loses it with the time. What
     a worker says of a job that is no longer its own changes nothing.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(url)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def create(self, job_id: str, tenant: str, kind: JobKind, total: int) -> Job:
         now = datetime.now(UTC)
@@ -179,9 +179,6 @@ class JobLedger:
         old = delete(JobRecord).where(JobRecord.finished_at < before)
         with self._database.writing() as connection:
             return connection.execute(old).rowcount
-
-    def close(self) -> None:
-        self._database.close()
 
     def _change(self, job_id: str, holder: str, **values: object) -> bool:
         mine = update(JobRecord).where(JobRecord.job_id == job_id, JobRecord.worker == holder)

@@ -121,8 +121,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         opened.callback(keys.close)
         keyring = Keyring(keys, settings.access.per_minute)
         fetcher = make_fetcher(settings)
-        ledger = open_ledger(settings)
-        opened.callback(ledger.close)
+        ledger = open_ledger(settings, database)
         redis, store = _open_store(settings, metrics)
         opened.pop_all()
     link = store.link if isinstance(store, RedisStore) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from index.database import Database
 from index.job_types import JobKind
 from index.jobs import JobLedger
 from service.check import PlagiarismChecker
@@ -26,9 +27,9 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'catalogue.sqlite'}"
 
 
-def open_ledger(settings: Settings) -> JobLedger:
+def open_ledger(settings: Settings, database: Database) -> JobLedger:
     """The record of jobs. A SQLite record has one process: whoever held a job before is dead."""
-    ledger = JobLedger(database_url(settings))
+    ledger = JobLedger(database)
     if database_url(settings).startswith("sqlite"):
         ledger.release_all()
     return ledger

@@ -143,7 +143,6 @@ class Selvedge:
         self.decoder.close()
         self.describer.close()
         self.checks.close()
-        self.jobs.ledger.close()
         self.registry.close()
         self.database.close()
         if self.redis is not None:

@@ -6,34 +6,24 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.database import Database
 from index.errors import InvalidQuery, JobNotFound
 from index.job_types import JobKind, JobStatus, LineProblem, Step
 from index.jobs import JobLedger
-from tests.postgres import Cluster
 
 LEASE_S = 60.0
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of an empty record."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/record.db"
-    cluster: Cluster = request.getfixturevalue("postgres")
-    return cluster.new_database()
-
-
 @pytest.fixture
-def ledger(url: str) -> Iterator[JobLedger]:
-    opened = JobLedger(url)
-    yield opened
-    opened.close()
+def ledger(record_url: str) -> Iterator[JobLedger]:
+    database = Database(record_url)
+    yield JobLedger(database)
+    database.close()
 
 
 def a_problem(line: int) -> LineProblem:
@@ -95,10 +85,11 @@ def test_a_job_is_one_worker_s_until_its_lease_ends(ledger: JobLedger) -> None:
     assert list(ledger.results("job_1", "acme")) == []
 
 
-def test_of_many_workers_one_claims(ledger: JobLedger, url: str) -> None:
+def test_of_many_workers_one_claims(ledger: JobLedger, record_url: str) -> None:
     """At the same moment, by connections of their own."""
     ledger.create("job_1", "acme", JobKind.ADDS, 10)
-    ledgers = [JobLedger(url) for _ in range(4)]
+    databases = [Database(record_url) for _ in range(4)]
+    ledgers = [JobLedger(database) for database in databases]
     won: list[int] = []
     start = threading.Barrier(4)
 
@@ -112,8 +103,8 @@ def test_of_many_workers_one_claims(ledger: JobLedger, url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    for other in ledgers:
-        other.close()
+    for database in databases:
+        database.close()
     assert len(won) == 1
 
 
@@ -194,7 +185,8 @@ def test_no_line_counts_twice_or_is_left_out_whoever_dies(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, str]]
 ) -> None:
     """A random history of two workers against a plain model: done lines are those before the position."""
-    ledger = JobLedger(f"sqlite:///{tmp_path_factory.mktemp('history')}/record.db")
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('history')}/record.db")
+    ledger = JobLedger(database)
     ledger.create("job", "acme", JobKind.CHECKS, 1_000)
     held: dict[str, int] = {}
     owner: str | None = None
@@ -222,4 +214,4 @@ def test_no_line_counts_twice_or_is_left_out_whoever_dies(
     found = ledger.get("job")
     assert (found.done, found.created, found.position) == (position, position, position)
     assert list(ledger.results("job", "acme")) == [str(n).encode() for n in range(position)]
-    ledger.close()
+    database.close()

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -84,10 +85,11 @@ def count_lines(path: Path, most: int) -> int:
 
 
 class LineReader:
-    """Reads a job's lines from a byte position on, and the photos that they name; for one thread at a time."""
+    """Reads a job's lines from a byte position on, and the photos that they name; may be used from any thread."""
 
     def __init__(self, folder: Path, position: int, max_photo_bytes: int) -> None:
         self._archive = zipfile.ZipFile(folder / ARCHIVE) if (folder / ARCHIVE).exists() else None
+        self._unpacking = threading.Lock()  # zipfile counts its readers without one
         self._max_photo_bytes = max_photo_bytes
         self._number = 0 if self._archive is not None else _newlines_before(folder / LINES, position)
         self._file = (folder / LINES).open("rb")
@@ -123,7 +125,8 @@ class LineReader:
         if not line.file:
             raise InvalidField.at("/file", "which photo of the ZIP it is must be said")
         try:
-            return read_file(self._archive, line.file, self._max_photo_bytes)
+            with self._unpacking:
+                return read_file(self._archive, line.file, self._max_photo_bytes)
         except KeyError as error:
             raise InvalidField.at("/file", f"the ZIP has no {line.file!r}") from error
 

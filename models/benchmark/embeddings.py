@@ -19,16 +19,15 @@ Describe = Callable[[Image], DescribedPhoto]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A photo to embed: `owner` names the garment it shows or copies, `edits` what was done to it."""
+    """A photo to embed: `owner` names the garment it shows or copies."""
 
     owner: str
-    edits: str
     jpeg: Callable[[], bytes | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """N garments: `vectors` float32 (N, 2, 5, D), as seen and flipped; `owners`, `groups`, `edits` str (N,).
+    """N garments: `vectors` float32 (N, 2, 5, D), as seen and flipped; `owners`, `groups` str (N,).
 
     A photo in which no garment was found keeps its place with zero vectors and an empty group.
     """
@@ -36,7 +35,6 @@ class Embedded:
     vectors: npt.NDArray[np.float32]
     owners: npt.NDArray[np.str_]
     groups: npt.NDArray[np.str_]
-    edits: npt.NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -44,29 +42,29 @@ class Embedded:
 
 def embed_once(asked: Iterable[Asked], describe: Describe, path: Path, words: str) -> Embedded:
     """Read `path`, or embed and write it; photos that could not be made are left out. The name must tell all."""
-    names = ("vectors", "owners", "groups", "edits")
+    names = ("vectors", "owners", "groups")
     if path.exists():
         with np.load(path, allow_pickle=False) as content:
             return Embedded(*(content[name] for name in names))
-    rows: list[tuple[npt.NDArray[np.float32] | None, str, str, str]] = []
+    rows: list[tuple[npt.NDArray[np.float32] | None, str, str]] = []
     for one in track(list(asked), words):
         data = one.jpeg()
         if data is None:
             continue
         garments = describe(decode(data, ImageLimits())).garments
         if not garments:
-            rows.append((None, one.owner, "", one.edits))
+            rows.append((None, one.owner, ""))
             continue
         garment = max(garments, key=lambda found: found.detection.box.area)
         both = np.stack([garment.embeddings.vectors, garment.mirrored.vectors])
-        rows.append((both, one.owner, garment.detection.category.group.value, one.edits))
+        rows.append((both, one.owner, garment.detection.category.group.value))
     blank = np.zeros_like(next(both for both, *_ in rows if both is not None))
     vectors = np.stack([blank if both is None else both for both, *_ in rows])
-    columns = [np.array([row[place] for row in rows], dtype=np.str_) for place in (1, 2, 3)]
+    columns = [np.array([row[place] for row in rows], dtype=np.str_) for place in (1, 2)]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
-    owners, groups, edits = columns
-    np.savez(partial, vectors=vectors, owners=owners, groups=groups, edits=edits)
+    owners, groups = columns
+    np.savez(partial, vectors=vectors, owners=owners, groups=groups)
     partial.replace(path)
     return Embedded(vectors, *columns)
 
@@ -88,6 +86,4 @@ def pooled(embedded: Embedded) -> Embedded:
     """One vector a garment, the mean of its regions, in the place of all five."""
     mean = embedded.vectors.sum(axis=2, keepdims=True)
     length = np.linalg.norm(mean, axis=3, keepdims=True)
-    return Embedded(
-        np.repeat(mean / np.maximum(length, 1e-9), 5, axis=2), embedded.owners, embedded.groups, embedded.edits
-    )
+    return Embedded(np.repeat(mean / np.maximum(length, 1e-9), 5, axis=2), embedded.owners, embedded.groups)

@@ -86,7 +86,7 @@ def _spread(originals: Sequence[Original], count: int) -> list[Original]:
 
 def _plain(originals: Sequence[Original]) -> Iterator[Asked]:
     for original in originals:
-        yield Asked(original.garment.photo, "", original.garment.path.read_bytes)
+        yield Asked(original.garment.photo, original.garment.path.read_bytes)
 
 
 def _strangers(root: Path, count: int | None) -> Iterator[Asked]:
@@ -94,13 +94,13 @@ def _strangers(root: Path, count: int | None) -> Iterator[Asked]:
     garments = [one for one in read_garments(root) if one.fold in (Fold.TRAIN, Fold.CALIBRATION)]
     photos = [(one.photo, one.path) for one in garments] + [(one.photo, one.path) for one in read_street(root)]
     for name, path in photos[:count]:
-        yield Asked(f"stranger {name}", "", path.read_bytes)
+        yield Asked(f"stranger {name}", path.read_bytes)
 
 
 def _made(maker: CopyMaker, originals: Sequence[Original], plan: SetPlan, count: int) -> Iterator[Asked]:
     for original in originals:
         for seed in range(count):
-            yield Asked(original.garment.photo, "", partial(_jpeg, maker, original, plan, seed))
+            yield Asked(original.garment.photo, partial(_jpeg, maker, original, plan, seed))
 
 
 def _jpeg(maker: CopyMaker, original: Original, plan: SetPlan, seed: int) -> bytes | None:

@@ -33,7 +33,7 @@ class Line:
 
 
 def joined(first: Embedded, second: Embedded) -> Embedded:
-    pairs = [(getattr(first, name), getattr(second, name)) for name in ("vectors", "owners", "groups", "edits")]
+    pairs = [(getattr(first, name), getattr(second, name)) for name in ("vectors", "owners", "groups")]
     return Embedded(*(np.concatenate(pair) for pair in pairs))
 
 
@@ -59,11 +59,11 @@ def _as_in_paper(trial: Trial, table: WeightTable | None) -> list[tuple[str, str
         own = trial.copies.owners == owner
         if not own.any():
             continue
-        parts = ("vectors", "owners", "groups", "edits")
-        gallery = joined(Embedded(*(getattr(trial.copies, part)[own] for part in parts)), trial.distractors)
+        copies = Embedded(trial.copies.vectors[own], trial.copies.owners[own], trial.copies.groups[own])
         group = str(trial.originals.groups[place])
-        scores = score_all(trial.originals.vectors[place], gallery, _weights(table, group))
-        relevant = np.arange(len(gallery)) < own.sum()
+        asked, weights = trial.originals.vectors[place], _weights(table, group)
+        scores = np.concatenate([score_all(asked, part, weights) for part in (copies, trial.distractors)])
+        relevant = np.arange(len(scores)) < own.sum()
         rows.append((group, str(owner), recall_at(scores, relevant), average_precision(scores, relevant)))
     return rows
 

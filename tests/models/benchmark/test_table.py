@@ -15,7 +15,7 @@ def embedded(owners: list[str], directions: list[int], missing: int | None = Non
         vectors[row, :, :, axis] = 1
     if missing is not None:
         vectors[:, :, missing] = 0
-    return Embedded(vectors, np.array(owners), np.array(["t_shirt"] * len(owners)), np.array([""] * len(owners)))
+    return Embedded(vectors, np.array(owners), np.array(["t_shirt"] * len(owners)))
 
 
 def test_a_missing_region_is_left_out_of_the_score() -> None:

@@ -34,6 +34,23 @@ MOST_LOST = 0.005
 LEAST_GAIN = 0.9
 """Of the shipped form's time or size: less of a gain is not worth a new version of the models."""
 
+INTRODUCTION = f"""# What ships, and what smaller forms would cost
+
+Written by `python -m models.training trade --out docs/export.md` (`models/training/trade.py`), through the serving
+classes, on photos of the calibration fold, one thread.
+
+- **shipped**: weights stored in half precision and widened when the file is loaded; arithmetic in float32.
+- **int8**: convolutions and matrix products in int8 (ONNX Runtime's static QDQ, weights by channel, activations by
+  their extremes on one half of the photos; the other half is compared).
+- **fp16**: arithmetic in half precision. ONNX Runtime's CPU engine has few such kernels and casts around the others.
+- bfloat16 has no convolutions in that engine and is not in the table.
+
+Times are ratios to the shipped form, photo by photo in turns, so other work on the machine hits all forms alike. A
+form would ship where no quality figure loses more than {MOST_LOST} and it takes at most {LEAST_GAIN} of the time, or of
+the size at no more time. Another form is another version of the models: what was stored is described anew
+(`selvedge index reembed`), and cohort, evidence and policy are made again.
+"""
+
 
 class FoldQuality:
     """Measures a network on the calibration fold. `garments` limits photos, hand-placed garments and copied garments,
@@ -90,6 +107,11 @@ def markdown(outcomes: Sequence[Outcome], asked: str) -> str:
         kept = best.variant is Variant.SHIPPED
         lines.append(f"- {network}: " + ("the shipped form stays." if kept else f"**{best.variant}** would be better."))
     return "\n".join([*lines, ""])
+
+
+def page(outcomes: Sequence[Outcome], asked: str) -> str:
+    """`docs/export.md`: what is compared and how, then the table."""
+    return f"{INTRODUCTION}\n{markdown(outcomes, asked)}"
 
 
 def _keeps(outcome: Outcome, shipped: Outcome) -> bool:

@@ -5,8 +5,9 @@ bfloat16 is not among them: ONNX Runtime's CPU engine has no bfloat16 kernels fo
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,12 @@ class RecordingSession:
 
 def write_variant(variant: Variant, shipped: Path, out: Path, feeds: Sequence[Feed]) -> Path:
     """Write that form of `shipped` to `out`; `feeds` are what int8 is calibrated on. Returns `out`."""
-    writers: dict[Variant, Callable[[Path, Path, Sequence[Feed]], None]] = {
-        Variant.SHIPPED: lambda shipped, out, _: out.write_bytes(shipped.read_bytes()) and None,
-        Variant.INT8: _write_int8,
-        Variant.HALF: _write_half,
-    }
-    writers[variant](shipped, out, feeds)
+    if variant is Variant.INT8:
+        _write_int8(shipped, out, feeds)
+    elif variant is Variant.HALF:
+        onnx.save(convert_float_to_float16(widened(onnx.load(shipped)), keep_io_types=True), out)
+    else:
+        shutil.copyfile(shipped, out)
     return out
 
 
@@ -91,10 +92,6 @@ def _write_int8(shipped: Path, out: Path, feeds: Sequence[Feed]) -> None:
             weight_type=QuantType.QInt8,
             op_types_to_quantize=list(QUANTIZED),
         )
-
-
-def _write_half(shipped: Path, out: Path, _: Sequence[Feed]) -> None:
-    onnx.save(convert_float_to_float16(widened(onnx.load(shipped)), keep_io_types=True), out)
 
 
 class _Feeds(CalibrationDataReader):

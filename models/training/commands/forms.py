@@ -19,25 +19,24 @@ def trade(
     garments: Annotated[int, typer.Option(help="Most garments of the calibration fold to measure quality on.")] = 400,
     distractors: Annotated[int, typer.Option(help="Training garments in the embedder's gallery.")] = 350,
     networks: Annotated[list[str] | None, typer.Option(help="Which networks; all by default.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the table here too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the page here too: docs/export.md.")] = None,
 ) -> None:
     """Make int8 and fp16 forms of the shipped networks and measure size, speed, agreement and quality.
 
-    Needs the shelf of `embedder`. Example: python -m models.training trade --out var/training/trade.md
+    Needs the shelf of `embedder`. Example: python -m models.training trade --out docs/export.md
     """
     from models.runtime.shipped import MODEL_NAMES
     from models.training.embedder.shelf import GarmentShelf
     from models.training.trade import calibration_images, compare_variants
-    from models.training.trade_report import FoldQuality, markdown
+    from models.training.trade_report import FoldQuality, markdown, page
 
     quality = FoldQuality(data_root(data), GarmentShelf(work / "shelf"), garments=garments, distractors=distractors)
     images = calibration_images(data_root(data), photos)
     outcomes = compare_variants(weights, images, work / "trade", quality, networks or MODEL_NAMES)
-    table = markdown(
-        outcomes,
+    asked = (
         f"{photos} photos of the calibration fold, half of them to calibrate int8; quality on at most {garments} "
-        f"garments of it, the embedder's gallery filled with {distractors} training garments.",
+        f"garments of it, the embedder's gallery filled with {distractors} training garments."
     )
-    typer.echo(table)
+    typer.echo(markdown(outcomes, asked))
     if out is not None:
-        out.write_text(table)
+        out.write_text(page(outcomes, asked))

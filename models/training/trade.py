@@ -61,7 +61,7 @@ class Line:
         detector = GarmentDetector(wrap["detector"], manifests["detector"])
         landmarker = LandmarkEstimator(wrap["landmarker"], manifests["landmarker"])
         embedder = RegionEmbedder(wrap["embedder"], manifests["embedder"])
-        kept, garments, landmarks = [], [], []
+        line = Line([], [], [])
         for image in images:
             found = [detection for detection in detector.detect(image) if not detection.category.is_bottom]
             if not found:
@@ -69,8 +69,10 @@ class Line:
             garment = crop_garment(image, max(found, key=lambda detection: detection.box.area))
             (marks,) = landmarker.estimate([garment])
             embedder.embed([garment], [marks], [locate_regions(marks, image.width, image.height)])
-            kept, garments, landmarks = [*kept, image], [*garments, garment], [*landmarks, marks]
-        return Line(kept, garments, landmarks)
+            line.images.append(image)
+            line.garments.append(garment)
+            line.landmarks.append(marks)
+        return line
 
     def runner(self, network: str, session: ModelSession, manifest: Manifest) -> Callable[[int], object]:
         """What serving does with that network, for the photo of a number."""

@@ -37,7 +37,7 @@ def embedder(
     if not shelf.exists():
         entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
         worn, worn_labels = read_street_garments(root, work / "street")
-        labels = {entry["photo"]: entry for entry in entries} | worn_labels | more.labels
+        labels = {entry["photo"]: entry for entry in entries} | worn_labels | dict(more.labels)
         fill_shelf(shelf, [*read_garments(root), *worn, *more.garments], labels)
     recipe = EmbedderRecipe() if warm is None else FURTHER_PASS
     train_embedder(GarmentShelf(shelf), [*read_pairs(root), *more.pairs], work / "embedder", recipe, warm=warm)

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
 from PIL import Image as PillowImage
@@ -34,7 +33,7 @@ class DeepFashion2Source:
     """What the embedder learns from: garments, the label of each by its photo's name, pairs of one design."""
 
     garments: list[GarmentPhoto] = field(default_factory=list)
-    labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    labels: Mapping[str, dict[str, object]] = field(default_factory=dict)
     pairs: list[JudgedPair] = field(default_factory=list)
 
 

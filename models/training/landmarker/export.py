@@ -15,7 +15,7 @@ from models.runtime.session import OnnxSession
 from models.taxonomy import Category
 from models.training.data.deepfashion2_sources import told_of
 from models.training.data.hand_landmarks import read_key_slots
-from models.training.data.landmark_labels import read_landmark_labels
+from models.training.data.landmark_labels import LandmarkLabel, read_landmark_labels
 from models.training.data.readers import Fold
 from models.training.export import OPSET, store_half
 from models.training.landmarker.evaluate import TorchSession, cut_garments, measure
@@ -59,17 +59,22 @@ def export_landmarker(
     if data_root is not None:
         manifest = manifest.model_copy(update={"quality": measure_file(out_path, manifest, data_root)})
     if labels is not None:
-        learnt = [label for label in read_landmark_labels(labels) if label.fold in LEARNT_FOLDS]
-        seen = {label.category for label in learnt}
-        data = manifest.training.data.replace("no DeepFashion2", told_of(learnt))
-        told = manifest.training.model_copy(update={"data": data})
-        untrained = [name for name in manifest.untrained if Category(name) not in seen]
-        manifest = manifest.model_copy(update={"training": told, "untrained": untrained})
+        manifest = telling_of_labels(manifest, read_landmark_labels(labels))
     if remark:
         told = manifest.training.model_copy(update={"recipe": manifest.training.recipe | {"remark": remark}})
         manifest = manifest.model_copy(update={"training": told})
     write_manifest(manifest, out_path.with_suffix(".json"))
     return manifest
+
+
+def telling_of_labels(manifest: Manifest, labels: Sequence[LandmarkLabel]) -> Manifest:
+    """The manifest with what was learnt from: how much of DeepFashion2, and which categories had no label."""
+    learnt = [label for label in labels if label.fold in LEARNT_FOLDS]
+    seen = {label.category for label in learnt}
+    data = manifest.training.data.replace("no DeepFashion2", told_of(learnt))
+    told = manifest.training.model_copy(update={"data": data})
+    untrained = [name for name in manifest.untrained if Category(name) not in seen]
+    return manifest.model_copy(update={"training": told, "untrained": untrained})
 
 
 def write_onnx(network: LandmarkNetwork, out_path: Path) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from models.taxonomy import Category
 from models.training.__main__ import app
+from models.training.checkpoint import Progress
 from models.training.data.deepfashion2_sources import append_landmark_labels, read_source, told_of
 from models.training.data.landmark_labels import read_landmark_labels
 from models.training.detector.dataset import DetectorPictures, Diet
@@ -21,6 +22,8 @@ from models.training.detector.train import DetectorRecipe
 from models.training.embedder.shelf import GarmentShelf, fill_shelf
 from models.training.landmarker.augmentation import Augmentation
 from models.training.landmarker.dataset import LandmarkDataset, load_sample
+from models.training.landmarker.export import telling_of_labels
+from models.training.landmarker.recipe import LandmarkerRecipe, draft_manifest
 from tests.models.training.data.drawn_garments import SIDE, t_shirt
 from tests.models.training.data.tiny_garments import write_tees
 
@@ -48,9 +51,13 @@ def deepfashion2(tmp_path: Path) -> Path:
             "segmentation": [outline.ravel().tolist()],
             "viewpoint": 2,
         }
-        items = {"item1": shirt}
+        items: dict[str, object] = {"item1": shirt}
         if number == 3:
-            trousers = {"category_id": Category.TROUSERS.df2_id, "style": 0, "bounding_box": [100, 200, 160, 250]}
+            trousers: dict[str, object] = {
+                "category_id": Category.TROUSERS.df2_id,
+                "style": 0,
+                "bounding_box": [100, 200, 160, 250],
+            }
             items["item2"] = trousers | {"landmarks": [120, 220, 2] * 14, "segmentation": []}
         annotation = {"source": "shop", "pair_id": 1} | items
         (root / "train" / "annos" / f"{number:06d}.json").write_text(json.dumps(annotation))
@@ -84,6 +91,16 @@ def test_the_landmark_network_is_fed_their_crops(deepfashion2: Path, tmp_path: P
     (batch,) = LandmarkDataset(samples, Augmentation(), seed=1).batches(0, 4)
     assert batch.pictures.shape == (4, 3, 224, 224)
     assert (batch.weights > 0).sum(dim=1).min() >= 1
+
+
+def test_the_manifest_tells_what_was_learnt_from(deepfashion2: Path, tmp_path: Path) -> None:
+    """Trousers were labelled this once; shorts and skirts still were not."""
+    append_landmark_labels(deepfashion2, tmp_path / "labels.jsonl")
+    plain = draft_manifest(LandmarkerRecipe(), Progress())
+    told = telling_of_labels(plain, read_landmark_labels(tmp_path / "labels.jsonl"))
+    assert told.training.data.endswith("and Luma; 4 garments of DeepFashion2's train fold")
+    assert set(told.untrained) == {"shorts", "skirt"}
+    assert telling_of_labels(plain, []) == plain
 
 
 def test_the_detector_sees_their_photos_as_often_as_its_diet_says(deepfashion2: Path) -> None:

@@ -1,5 +1,6 @@
 """Smaller forms of a network: made from the exported file, run in turns, judged by what they keep."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,15 @@ def test_a_recording_session_keeps_what_it_was_fed(shipped: Path) -> None:
 def test_forms_take_turns_in_changing_order() -> None:
     """Each turn belongs to all of them; the first run of each warms it up and is not counted."""
     asked: list[tuple[Variant, int]] = []
-    runners = {v: lambda number, v=v: asked.append((v, number)) or (v, number) for v in Variant}
+
+    def runner(variant: Variant) -> Callable[[int], object]:
+        def run(number: int) -> object:
+            asked.append((variant, number))
+            return variant, number
+
+        return run
+
+    runners = {variant: runner(variant) for variant in Variant}
     seconds, answers = interleaved(runners, 3)
     counted = asked[3:]
     assert [number for _, number in counted] == [0, 0, 0, 1, 1, 1, 2, 2, 2]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 from asgi_correlation_id import CorrelationIdMiddleware
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from prometheus_client import start_http_server
 
 from service import bootstrap
@@ -40,6 +40,19 @@ Assemble = Callable[[Settings, Metrics], Selvedge]
 
 def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> FastAPI:
     """The application; it answers /livez at once and everything else once `assemble` is done."""
+    routers = (checks.router, catalogue.router, jobs.router, weights.router, health.router)
+    app = _guarded(settings, assemble, [*routers, page_router(demo=settings.demo)])
+    app.add_middleware(Idempotency, door=app.state.door)
+    return _watched(app)
+
+
+def create_worker_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> FastAPI:
+    """The same service behind its health and metrics alone: what `selvedge work` runs, who works on jobs."""
+    return _watched(_guarded(settings, assemble, [health.router]))
+
+
+def _guarded(settings: Settings, assemble: Assemble, routers: Sequence[APIRouter]) -> FastAPI:
+    """The routes, with the door that they ask for the service."""
     metrics = Metrics()
     tracing = open_tracing(settings.tracing)
     door = Door(settings, metrics, tracing)
@@ -51,13 +64,17 @@ def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> F
     )
     app.state.door = door
     install_problem_handlers(app)
-    for router in (checks.router, catalogue.router, jobs.router, weights.router, health.router):
+    for router in routers:
         app.include_router(router)
-    app.include_router(page_router(demo=settings.demo))
-    app.add_middleware(Idempotency, door=door)
+    return app
+
+
+def _watched(app: FastAPI) -> FastAPI:
+    """What every request passes on its way in, the last first."""
+    door: Door = app.state.door
     app.add_middleware(Gate, door=door)
     app.add_middleware(HangUp)
-    app.add_middleware(RequestLog, metrics=metrics, tracing=tracing)
+    app.add_middleware(RequestLog, metrics=door.metrics, tracing=door.tracing)
     app.add_middleware(CorrelationIdMiddleware)
     return app
 

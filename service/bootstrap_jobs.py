@@ -28,9 +28,9 @@ def database_url(settings: Settings) -> str:
 
 
 def open_ledger(settings: Settings, database: Database) -> JobLedger:
-    """The record of jobs. A SQLite record has one process: whoever held a job before is dead."""
+    """The record of jobs. On a SQLite record one process works on them: whoever held a job before it is dead."""
     ledger = JobLedger(database)
-    if database_url(settings).startswith("sqlite"):
+    if settings.jobs.work and database_url(settings).startswith("sqlite"):
         ledger.release_all()
     return ledger
 

@@ -92,7 +92,8 @@ class Selvedge:
         every, within = self.settings.canary.every_s, self.settings.canary.within_s
         self._running.append(asyncio.create_task(self.canary.keep_running(self.registry, every, within, metrics)))
         self._running.append(asyncio.create_task(self.rules.keep_following()))
-        self._running.append(asyncio.create_task(self.jobs.worker.run()))
+        if self.settings.jobs.work:
+            self._running.append(asyncio.create_task(self.jobs.worker.run()))
 
     async def readiness(self) -> Readiness:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""

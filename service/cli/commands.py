@@ -17,8 +17,10 @@ from models.errors import ModelsError
 from service.cli.benchmarking import benchmark
 from service.cli.index_commands import index_app
 from service.cli.keys import app as keys_app
+from service.cli.set_options import SetOptions, nested_options
 from service.cli.transfer_commands import add_transfer_commands
 from service.cli.weights import app as weights_app
+from service.cli.working import work
 from service.errors import ServiceError
 from service.settings import Settings, read_settings, settings_table
 
@@ -31,6 +33,7 @@ app = typer.Typer(
 )
 add_transfer_commands(index_app)
 app.command(epilog="Example: [bold]selvedge benchmark --originals 150[/bold]")(benchmark)
+app.command(epilog="Example: [bold]selvedge work --port 8001[/bold]")(work)
 for _name, _part in (("index", index_app), ("keys", keys_app), ("weights", weights_app)):
     app.add_typer(_part, name=_name)
 DataDir = Annotated[Path | None, typer.Option(help="Where record and photos lie (SELVEDGE_DATA_DIR).")]
@@ -74,7 +77,7 @@ def serve(
     demo: Annotated[bool | None, typer.Option(help="Load the demo catalogue when the index is empty.")] = None,
     weights_dir: Annotated[Path | None, typer.Option(help="Where the networks lie.")] = None,
     policy_file: Annotated[Path | None, typer.Option(help="Thresholds of the verdicts.")] = None,
-    more: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, as section.name=value.")] = None,
+    more: SetOptions = None,
 ) -> None:
     """Serve the REST interface and the page. Options win over SELVEDGE_ variables; see `selvedge settings`."""
     from service.cli.serving import serve_forever
@@ -90,7 +93,7 @@ def serve(
             demo=demo,
             weights_dir=weights_dir,
             policy_file=policy_file,
-            **_sections(more or []),
+            **nested_options(more),
         )
     )
 
@@ -243,18 +246,3 @@ def _table(*headings: str) -> Table:
 def _quiet_settings(data_dir: Path | None) -> Settings:
     """Settings of a command that opens the data dir itself: no demo, and only warnings in the log."""
     return read_settings(data_dir=data_dir, demo=False, log={"level": "WARNING"})
-
-
-def _sections(more: list[str]) -> dict[str, Any]:
-    """`["images.max_bytes=5", "cache.timeout_s=1"]` → nested options."""
-    nested: dict[str, Any] = {}
-    for setting in more:
-        name, equals, value = setting.partition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"{setting!r} is not section.name=value", param_hint="--set")
-        *sections, leaf = name.split(".")
-        place = nested
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[leaf] = value
-    return nested

@@ -18,16 +18,18 @@ class DataDirInUse(ServiceError):
 
 
 @contextmanager
-def hold_data_dir(data_dir: Path, address: str = "") -> Iterator[None]:
+def hold_data_dir(data_dir: Path, address: str = "", *, shared: bool = False) -> Iterator[None]:
     """Keep other processes off a data dir; the lock ends with this process, however it ends.
 
-    With `address`, where a service on it answers, other services may have it too: they follow one record. Raises
-    DataDirInUse where another process holds it, and, without an address, where services do.
+    With `address`, where a service on it answers, other services may have it too: they follow one record. `shared`
+    without one is a worker of theirs, which nobody can be told to talk to. Raises DataDirInUse where another process
+    holds it, and, with neither, where services do.
     """
+    shared = shared or bool(address)
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / LOCK_NAME).open("a+") as lock:
         alone = _lock(lock, fcntl.LOCK_EX)
-        if not alone and not (address and _lock(lock, fcntl.LOCK_SH)):
+        if not alone and not (shared and _lock(lock, fcntl.LOCK_SH)):
             lock.seek(0)
             served_at = lock.read().split()
             advice = (
@@ -36,9 +38,10 @@ def hold_data_dir(data_dir: Path, address: str = "") -> Iterator[None]:
             raise DataDirInUse(f"another process uses {data_dir}; {advice}")
         if alone:
             lock.truncate(0)
-        lock.write(f"{address}\n")
-        lock.flush()
-        if alone and address:
+        if address:
+            lock.write(f"{address}\n")
+            lock.flush()
+        if alone and shared:
             fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 

@@ -1,13 +1,14 @@
-"""`selvedge serve`: one process, one application, until it is told to stop."""
+"""`selvedge serve` and `selvedge work`: one process, one application, until it is told to stop."""
 
 from __future__ import annotations
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from service.access.gate import is_loopback
 from service.access.keys_store import open_key_store
-from service.app import create_app
+from service.app import create_app, create_worker_app
 from service.cli.data_dir import hold_data_dir
 from service.errors import SettingsError
 from service.logs import configure_logs
@@ -41,13 +42,27 @@ def serve_forever(settings: Settings) -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     with hold_data_dir(settings.data_dir, address):
-        uvicorn.run(
-            create_app(settings),
-            host=settings.host,
-            port=settings.port,
-            # Logs are structlog's, one line a request; uvicorn's own would double them.
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
-        )
+        _run(create_app(settings), settings)
+
+
+def work_forever(settings: Settings) -> None:
+    """Work on jobs until SIGTERM or SIGINT, which gives them back. Nobody is asked for a key: there is nothing to get.
+
+    Raises DataDirInUse.
+    """
+    configure_logs(settings.log)
+    with hold_data_dir(settings.data_dir, shared=True):
+        _run(create_worker_app(settings), settings)
+
+
+def _run(app: FastAPI, settings: Settings) -> None:
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        # Logs are structlog's, one line a request; uvicorn's own would double them.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+    )

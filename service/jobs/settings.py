@@ -12,6 +12,7 @@ class JobSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    work: bool = Field(default=True, description="Work on jobs in this process; `false` where `selvedge work` does")
     folder: Path | None = Field(
         default=None, description="Where uploads of jobs lie; unset: in the data dir; replicas may share it"
     )

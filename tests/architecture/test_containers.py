@@ -135,18 +135,34 @@ def test_who_waits_for_health_waits_for_somebody_who_tells_it() -> None:
 
 
 def test_watching_and_postgres_come_only_when_asked_for() -> None:
-    """A first start has three containers."""
+    """A first start has four containers."""
     optional = {name: service.get("profiles") for name, service in SERVICES.items() if "profiles" in service}
     assert optional == {"postgres": ["postgres"], "prometheus": ["watch"], "grafana": ["watch"]}
 
 
-def test_prometheus_scrapes_the_listener_that_the_api_opens() -> None:
+def test_the_worker_works_on_the_jobs_of_the_api() -> None:
+    """The api leaves them to it; both have one volume, one Redis, and files of their own by their port."""
+    api, worker = SERVICES["api"], SERVICES["worker"]
+    assert api["environment"]["SELVEDGE_JOBS__WORK"] == "false"
+    assert "SELVEDGE_JOBS__WORK" not in worker["environment"]
+    assert worker["command"] == ["selvedge", "work"]
+    assert worker["build"] == api["build"]
+    assert worker["volumes"] == api["volumes"]
+    assert worker["env_file"][0]["path"] == api["env_file"][0]["path"]
+    assert worker["environment"]["SELVEDGE_REDIS_URL"] == api["environment"]["SELVEDGE_REDIS_URL"]
+    port = worker["environment"]["SELVEDGE_PORT"]
+    assert port != "8000"
+    assert f"127.0.0.1:{port}/readyz" in worker["healthcheck"]["test"][-1]
+    assert "ports" not in worker
+
+
+def test_prometheus_scrapes_the_listeners_of_api_and_worker() -> None:
     """Port and job are those that the alerts speak of."""
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
     (job,) = config["scrape_configs"]
     assert job["job_name"] == "selvedge"
-    (target,) = job["static_configs"][0]["targets"]
-    assert target == f"api:{SERVICES['api']['environment']['SELVEDGE_OPS_PORT']}"
+    wanted = [f"{name}:{SERVICES[name]['environment']['SELVEDGE_OPS_PORT']}" for name in ("api", "worker")]
+    assert job["static_configs"][0]["targets"] == wanted
 
 
 def test_the_proxy_bounds_time_and_size_and_hides_the_metrics() -> None:

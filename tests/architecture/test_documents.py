@@ -6,6 +6,10 @@ from pathlib import Path
 
 import yaml
 
+from models.taxonomy import REGIONS
+from models.training.data.region_edits import every_edit_for
+from tests.benchmarks.edit_sheets import SHEETS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -19,6 +23,17 @@ def test_every_file_named_in_the_documents_is_there() -> None:
             if not (ROOT / name).exists():
                 missing += [f"{document}: {name}"]
     assert missing == []
+
+
+def test_every_edit_of_the_data_engine_is_shown() -> None:
+    """A sheet each, drawn by the command, named in the page, and all of them light enough for a repository."""
+    names = {name for region in REGIONS for name in every_edit_for(region)}
+    assert names <= {sheet.edit for sheet in SHEETS}
+    folder, page = ROOT / "docs" / "images" / "edits", (ROOT / "docs" / "data-engine.md").read_text()
+    drawn = {path.stem for path in folder.glob("*.png")}
+    assert drawn == {sheet.edit for sheet in SHEETS} | {"photo"}
+    assert all(f"images/edits/{name}.png" in page for name in drawn)
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 2_500_000
 
 
 def test_compose_and_dockerfile_speak_of_the_same_port_and_settings() -> None:

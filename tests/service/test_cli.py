@@ -29,7 +29,7 @@ from service.problems import problem
 from service.settings import Settings, settings_table
 
 PNG = b"\x89PNG\r\n\x1a\n not really"
-COMMANDS = ("serve", "add", "check", "doctor", "demo", "settings")
+COMMANDS = ("serve", "work", "add", "check", "doctor", "demo", "settings")
 runner = CliRunner()
 
 
@@ -335,6 +335,18 @@ def test_serve_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert (settings.port, settings.data_dir, settings.demo) == (8123, tmp_path, True)
     assert settings.images.max_bytes == 1234
     assert settings.images.max_side == 12_000
+
+
+def test_work_works_on_jobs_whatever_the_service_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The api's variable reaches both where they share an environment; the command says what it is for."""
+    worked: list[Settings] = []
+    monkeypatch.setitem(sys.modules, "service.cli.serving", type("Serving", (), {"work_forever": worked.append}))
+    arguments = ["work", "--port", "8001", "--data-dir", str(tmp_path), "--set", "jobs.lease_s=7"]
+    result = runner.invoke(app, arguments, env={"SELVEDGE_JOBS__WORK": "false", "SELVEDGE_DEMO": "1"})
+    assert result.exit_code == 0, result.output
+    (settings,) = worked
+    assert (settings.port, settings.data_dir, settings.demo) == (8001, tmp_path, False)
+    assert (settings.jobs.work, settings.jobs.lease_s) == (True, 7)
 
 
 def test_a_setting_without_value_is_refused() -> None:

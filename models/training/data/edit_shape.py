@@ -92,7 +92,7 @@ def deepen_neck(picture: GarmentPicture, name: RegionName, rng: np.random.Genera
     if name is not RegionName.COLLAR or not picture.has("neck_front_center"):
         return None
     left, centre, right = (picture.point(slot) for slot in ("neck_L", "neck_front_center", "neck_R"))
-    down = _downwards(picture)
+    down = downwards(picture)
     tip = (left + right) / 2 + down * max(
         picture.body_width * rng.uniform(0.3, 0.42),
         float((centre - (left + right) / 2) @ down) + picture.body_width * 0.16,
@@ -118,7 +118,7 @@ def close_neck(picture: GarmentPicture, name: RegionName, rng: np.random.Generat
     if name is not RegionName.COLLAR or not picture.has("neck_front_center"):
         return None
     left, centre, right = (picture.point(slot) for slot in ("neck_L", "neck_front_center", "neck_R"))
-    down, middle = _downwards(picture), (left + right) / 2
+    down, middle = downwards(picture), (left + right) / 2
     new_centre = middle + down * 0.04 * picture.body_width
     if float((centre - new_centre) @ down) < 0.06 * picture.body_width:
         return None
@@ -127,7 +127,7 @@ def close_neck(picture: GarmentPicture, name: RegionName, rng: np.random.Generat
         return None
     cloth = cloth_colour(picture, area)
     colour = cloth if rng.random() < 0.6 else contrasting_colour(rng, cloth)
-    outline = np.concatenate([_neckline(picture), [right, new_centre, left]])
+    outline = np.concatenate([neckline_of(picture), [right, new_centre, left]])
     paint = np.broadcast_to(colour, picture.pixels.shape).astype(np.uint8)
     filled = fill_polygon(picture.mask.shape, outline)
     points = picture.landmarks.points_xy.copy()
@@ -137,7 +137,7 @@ def close_neck(picture: GarmentPicture, name: RegionName, rng: np.random.Generat
         points[index[slot]] = place
     closed = picture.painted(paint, feathered(filled, 0.8))
     closed = replace(closed, mask=picture.mask | filled, landmarks=moved(picture.landmarks, points))
-    return _line(closed, np.stack([left, new_centre, right]), (cloth * 0.5).astype(np.uint8), 0.05)
+    return draw_line(closed, np.stack([left, new_centre, right]), (cloth * 0.5).astype(np.uint8), 0.05)
 
 
 def sew_band(picture: GarmentPicture, name: RegionName, rng: np.random.Generator) -> GarmentPicture | None:
@@ -148,16 +148,16 @@ def sew_band(picture: GarmentPicture, name: RegionName, rng: np.random.Generator
     if not area.any():
         return None
     colour = contrasting_colour(rng, cloth_colour(picture, area))
-    return _line(picture, _neckline(picture), colour.astype(np.uint8), float(rng.uniform(0.1, 0.17)))
+    return draw_line(picture, neckline_of(picture), colour.astype(np.uint8), float(rng.uniform(0.1, 0.17)))
 
 
 def sew_collar(picture: GarmentPicture, name: RegionName, rng: np.random.Generator) -> GarmentPicture | None:
     """Two pointed collar leaves, as on a polo shirt, with or without a button placket."""
     if name is not RegionName.COLLAR or picture.landmarks.category.is_bottom:
         return None
-    neckline = _neckline(picture)
+    neckline = neckline_of(picture)
     left, centre, right = neckline[0], neckline[len(neckline) // 2], neckline[-1]
-    down, width = _downwards(picture), picture.body_width
+    down, width = downwards(picture), picture.body_width
     area = region_area(picture, name)
     if not area.any():
         return None
@@ -167,14 +167,14 @@ def sew_collar(picture: GarmentPicture, name: RegionName, rng: np.random.Generat
     sewn = picture
     if rng.random() < 0.5:
         placket = np.stack([centre, centre + down * width * 0.3])
-        sewn = _line(sewn, placket, (colour * 0.85).astype(np.uint8), 0.07)
+        sewn = draw_line(sewn, placket, (colour * 0.85).astype(np.uint8), 0.07)
     for end in (left, right):
         outwards = (end - centre) / max(float(np.linalg.norm(end - centre)), 1e-6)
         tip = centre + (end - centre) * 0.55 + down * width * rng.uniform(0.14, 0.2) + outwards * 0.04 * width
         back = end + outwards * 0.09 * width
         leaf = fill_polygon(picture.mask.shape, np.stack([end, centre, tip, back]))
         sewn = replace(sewn.painted(paint, feathered(leaf, 0.7)), mask=sewn.mask | leaf)
-        sewn = _line(sewn, np.stack([centre, tip, back]), (colour * 0.4).astype(np.uint8), 0.015)
+        sewn = draw_line(sewn, np.stack([centre, tip, back]), (colour * 0.4).astype(np.uint8), 0.015)
     return sewn
 
 
@@ -208,19 +208,22 @@ def _without(picture: GarmentPicture, cut: Mask, points: Points) -> GarmentPictu
     return replace(bare, mask=left, landmarks=moved(picture.landmarks, points))
 
 
-def _neckline(picture: GarmentPicture) -> Points:
+def neckline_of(picture: GarmentPicture) -> Points:
+    """float32 (k, 2): the front of the neck opening from left to right."""
     slots = _NECKLINE if picture.has("neck_front_center") else _OPEN_NECKLINE
     return np.stack([picture.point(slot) for slot in slots])
 
 
-def _downwards(picture: GarmentPicture) -> Points:
+def downwards(picture: GarmentPicture) -> Points:
+    """float32 (2,): the unit vector from the neck to the hem."""
     index = slot_index(picture.landmarks.category)
     hem = (picture.point("hem_L") + picture.point("hem_R")) / 2 if "hem_L" in index else np.array([0.0, 1.0])
     way = hem - (picture.point("neck_L") + picture.point("neck_R")) / 2
     return np.asarray(way / max(float(np.linalg.norm(way)), 1e-6), dtype=np.float32)
 
 
-def _line(picture: GarmentPicture, line_xy: Points, colour: Pixels, width: float) -> GarmentPicture:
+def draw_line(picture: GarmentPicture, line_xy: Points, colour: Pixels, width: float) -> GarmentPicture:
+    """A rounded line on the garment; `width` in body widths."""
     drawn = np.zeros_like(picture.mask)
     path = [np.round(_smooth(line_xy)).astype(np.int32).reshape(-1, 1, 2)]
     cv2.polylines(drawn, path, False, 1, max(1, round(width * picture.body_width)))

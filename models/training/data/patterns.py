@@ -75,6 +75,17 @@ def draw_graphic(
     return paint, np.asarray(alpha / 255.0, dtype=np.float32)
 
 
+def draw_word(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.float32]:
+    """One word that fills a box of this size, alpha float32 (H, W) 0..1."""
+    word, font = str(rng.choice(_WORDS)), int(rng.choice(_FONTS))
+    (wide, tall), below = cv2.getTextSize(word, font, 4.0, 12)
+    drawn = np.zeros((tall + below + 16, wide + 16), dtype=np.uint8)
+    cv2.putText(drawn, word, (8, tall + 8), font, 4.0, 255, 12, cv2.LINE_AA)
+    x, y, inked_wide, inked_tall = cv2.boundingRect(drawn)
+    letters = drawn[y : y + inked_tall, x : x + inked_wide]
+    return np.asarray(cv2.resize(letters, (width, height), interpolation=cv2.INTER_AREA) / np.float32(255), np.float32)
+
+
 def _draw_words(rng: np.random.Generator, alpha: Pixels) -> None:
     height, width = alpha.shape
     lines = int(rng.integers(1, 4))

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from models.taxonomy import RegionName
-from models.training.data import edit_fabric, edit_shape
+from models.training.data import edit_collar, edit_fabric, edit_print, edit_shape, edit_waist
 from models.training.data.garment_picture import SLEEVES, GarmentPicture, Mask, Pixels, region_area, region_box_area
 from models.types import Landmarks
 
@@ -25,6 +25,8 @@ VISIBLE_SHARE = 0.15
 TRIES = 8
 
 Edit = Callable[[GarmentPicture, RegionName, np.random.Generator], GarmentPicture | None]
+Kinds = dict[str, tuple[Edit, float]]
+"""Name → (edit, how often it is drawn) of what can be done to a region."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,18 +52,20 @@ def alter_regions(
     rng: np.random.Generator,
     *,
     donors: Sequence[Pixels] = (),
+    kinds_for: Callable[[RegionName, Sequence[Pixels]], Kinds] | None = None,
 ) -> EditedPhoto:
     """Alter each of these regions of the garment; one that no edit suits is left as it is and not in `altered`.
 
     `pixels` uint8 (H, W, 3), `mask` uint8 or bool (H, W), landmarks in photo pixels; `donors` are square patches of
-    other garments (`cut_patch`) whose cloth and prints may be used.
+    other garments (`cut_patch`) whose cloth and prints may be used. `kinds_for`: what is drawn from, `edits_for` unless
+    another is given; `every_edit_for` has the later ones too.
     """
     picture = GarmentPicture(pixels, (np.asarray(mask) > 0).astype(np.uint8), landmarks)
     altered: list[RegionName] = []
     names: list[str] = []
     for region in regions:
         for _ in range(TRIES):
-            name, edit = _draw_edit(region, rng, donors)
+            name, edit = _draw_edit((kinds_for or edits_for)(region, donors), rng)
             edited = edit(picture, region, rng)
             if edited is not None and visible_change(picture, edited, region) >= VISIBLE_SHARE:
                 picture = edited
@@ -98,9 +102,9 @@ def cut_patch(picture: GarmentPicture, side: int = 96) -> Pixels | None:
     return np.asarray(cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def edits_for(region: RegionName, donors: Sequence[Pixels] = ()) -> dict[str, tuple[Edit, float]]:
-    """Name → (edit, how often it is drawn) of what can be done to a region."""
-    kinds: dict[str, tuple[Edit, float]] = {
+def edits_for(region: RegionName, donors: Sequence[Pixels] = ()) -> Kinds:
+    """What the shipped copies are drawn from. Frozen: one edit more would change every copy of every seed."""
+    kinds: Kinds = {
         "recolour": (edit_fabric.recolour, 1.0),
         "fabric": (edit_fabric.change_fabric, 1.2),
         "other_cloth": (functools.partial(edit_fabric.take_cloth, donors=donors), 0.7 if donors else 0.0),
@@ -131,8 +135,21 @@ def edits_for(region: RegionName, donors: Sequence[Pixels] = ()) -> dict[str, tu
     return kinds
 
 
-def _draw_edit(region: RegionName, rng: np.random.Generator, donors: Sequence[Pixels]) -> tuple[str, Edit]:
+def every_edit_for(region: RegionName, donors: Sequence[Pixels] = ()) -> Kinds:
+    """Those of `edits_for` and the ones written since; for new trainings and new versions of a benchmark."""
     kinds = edits_for(region, donors)
+    if region is RegionName.COLLAR:
+        return kinds | {
+            f"{neck}_collar": (functools.partial(edit_collar.reshape_collar, neck=neck), 0.8)
+            for neck in edit_collar.Neck
+        }
+    if region in SLEEVES:
+        return kinds
+    kinds |= {"mosaic": (edit_print.mosaic, 1.0), "words_swapped": (edit_print.swap_words, 1.0)}
+    return kinds | ({"waist_shape": (edit_waist.shape_waist, 1.5)} if region is RegionName.WAIST else {})
+
+
+def _draw_edit(kinds: Kinds, rng: np.random.Generator) -> tuple[str, Edit]:
     odds = np.array([weight for _, weight in kinds.values()])
     name = list(kinds)[int(rng.choice(len(kinds), p=odds / odds.sum()))]
     return name, kinds[name][0]

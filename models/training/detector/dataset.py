@@ -45,6 +45,7 @@ class Diet:
     streets: float = 0.12
     stores: float = 0.06
     nothing: float = 0.07
+    deepfashion2: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +63,7 @@ class DetectorPictures(Dataset[tuple[Pixels, list[tuple[Box, int]]]]):
     def __init__(self, scenes: Sequence[Scene], diet: Diet, side: int, seed: int, epoch: int) -> None:
         self._by_source = {
             source: [scene for scene in scenes if scene.source == source]
-            for source in ("garment", "street", "store", "nothing")
+            for source in ("garment", "street", "store", "nothing", "deepfashion2")
         }
         self._weights = {source: _balance(found) for source, found in self._by_source.items()}
         self._diet = diet
@@ -75,9 +76,10 @@ class DetectorPictures(Dataset[tuple[Pixels, list[tuple[Box, int]]]]):
     def __getitem__(self, index: int) -> tuple[Pixels, list[tuple[Box, int]]]:
         rng = np.random.default_rng((*self._key, index))
         diet = self._diet
-        sources = ["collage", "street", "store", "nothing", "garment"]
-        shares = [diet.collages, diet.streets, diet.stores, diet.nothing]
-        source = sources[int(rng.choice(5, p=[*shares, 1 - sum(shares)]))]
+        # One of no share does not move the draw of the others.
+        sources = ["collage", "street", "store", "nothing", "deepfashion2", "garment"]
+        shares = [diet.collages, diet.streets, diet.stores, diet.nothing, diet.deepfashion2]
+        source = sources[int(rng.choice(len(sources), p=[*shares, 1 - sum(shares)]))]
         if source == "collage":
             ground = self._draw(rng, str(rng.choice(["street", "nothing", "garment"], p=[0.5, 0.2, 0.3])))
             pixels, shown, frame = frame_scene(ground, self._side, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,11 +26,12 @@ from models.training.detector.evaluate import (
 )
 from models.training.detector.network import GarmentFasterRCNN
 from models.training.detector.priors import apply_group_offsets, fit_group_offsets
-from models.training.detector.scenes import untrained_labels
+from models.training.detector.scenes import Scene, untrained_labels
 from models.training.detector.train import DetectorRecipe
 from models.training.export import export_onnx
 
 VERSION = "1"
+DATA = "clothing-dataset training fold, co-parsing training streets, all store photos; collages of them"
 MOST_OVERLAP = 0.5
 MOST_GARMENTS = 10
 SEARCHED_FROM = 0.05
@@ -48,13 +50,20 @@ class ServingGraph(nn.Module):
 
 
 def export_detector(
-    checkpoint: Path, out: Path, root: Path, recipe: DetectorRecipe, *, warm: str = "", warm_wall_time_s: float = 0.0
+    checkpoint: Path,
+    out: Path,
+    root: Path,
+    recipe: DetectorRecipe,
+    *,
+    warm: str = "",
+    warm_wall_time_s: float = 0.0,
+    more: Sequence[Scene] = (),
 ) -> Manifest:
     """Export the newest epoch in `checkpoint` to `out`, measured on validation.
 
     Group offsets and threshold come from the calibration fold; threshold and figures are found by running the exported
-    file through the serving class. `warm` tells of the run that the weights started from, if not ImageNet's. Returns
-    the manifest written beside the model.
+    file through the serving class. `warm` tells of the run that the weights started from, if not ImageNet's,
+    `more` are the scenes that were learnt from beside those under `root`. Returns the manifest.
     """
     network = GarmentFasterRCNN(recipe.architecture, pretrained=False)
     progress = load_checkpoint(checkpoint, network)
@@ -67,12 +76,12 @@ def export_detector(
     export_onnx(ServingGraph(network), {"picture": torch.zeros(1, 3, side, side)}, ["scores", "boxes"], path)
     record = TrainingRecord(
         recipe=dataclasses.asdict(recipe) | {"group_offsets": {str(name): round(v, 4) for name, v in offsets.items()}},
-        data="clothing-dataset training fold, co-parsing training streets, all store photos; collages of them",
+        data=DATA + (f"; {len(more)} photos of DeepFashion2's train fold" if more else ""),
         seed=recipe.schedule.seed,
         wall_time_s=progress.wall_time_s + warm_wall_time_s,
         started_from=warm or f"{recipe.architecture.trunk}, ImageNet weights",
     )
-    manifest = _describe(path, side, record, untrained_labels(garments))
+    manifest = _describe(path, side, record, untrained_labels(garments, more))
     detector = GarmentDetector(OnnxSession(path), manifest)
     calibration = look(detector, judged_photos(garments, Fold.CALIBRATION) + empty_photos(garments, Fold.CALIBRATION))
     least = choose_least_confidence(calibration)

@@ -59,7 +59,8 @@ class MarkedGarment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A photo and all its garments. `source` is garment, street, store or nothing (a photo without garments).
+    """A photo and all its garments. `source` is garment, street, store or nothing (a photo without garments), or
+    deepfashion2.
 
     `upright` says that masks are mere boxes, which a rotation would loosen.
     """
@@ -80,9 +81,13 @@ def read_scenes(
     return list(progress(_scenes(root, every)))
 
 
-def untrained_labels(garments: Iterable[GarmentPhoto]) -> list[str]:
-    """Categories that (nearly) no training photo is exactly labelled with; others show them in wider sets at most."""
+def untrained_labels(garments: Iterable[GarmentPhoto], more: Iterable[Scene] = ()) -> list[str]:
+    """Categories that (nearly) no training photo is exactly labelled with; others show them in wider sets at most.
+
+    `more` are scenes from elsewhere that were learnt from too.
+    """
     sets = [garment_admissible(photo) for photo in garments if photo.fold is Fold.TRAIN]
+    sets += [garment.admissible for scene in more for garment in scene.garments]
     exact = [next(iter(admissible)) for admissible in sets if admissible is not None and len(admissible) == 1]
     return [category.value for category in Category if exact.count(category) < FEWEST_EXACT]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,9 @@ from models.training.detector.network import Architecture, GarmentFasterRCNN
 from models.training.detector.objective import detector_objective
 from models.training.detector.scenes import Scene, read_scenes
 from models.training.fit import Schedule, fit, seed_everything
+
+DEEPFASHION2_SHARE = 0.3
+"""Of the pictures, where it is there; a guess, since nobody here could train with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class DetectorRecipe:
     def side_of(self, epoch: int) -> int:
         return self.small_side if epoch < self.small_epochs else self.architecture.side
 
+    def beside_deepfashion2(self) -> DetectorRecipe:
+        """The same run with DeepFashion2's photos as a part of its diet."""
+        return replace(self, diet=replace(self.diet, deepfashion2=DEEPFASHION2_SHARE))
+
 
 FURTHER_PASS = DetectorRecipe(
     diet=Diet(collages=0.16, streets=0.05, stores=0.05, nothing=0.04),
@@ -46,12 +53,12 @@ FURTHER_PASS = DetectorRecipe(
 
 
 def train_detector(
-    root: Path, folder: Path, recipe: DetectorRecipe, *, warm: Path | None = None
+    root: Path, folder: Path, recipe: DetectorRecipe, *, warm: Path | None = None, more: Sequence[Scene] = ()
 ) -> tuple[GarmentFasterRCNN, Progress]:
     """Train on the photos under `root`, a checkpoint an epoch in `folder`; continues what lies there.
 
     `warm` are the weights of an earlier run: an exported ONNX file, or safetensors, where parameters that those do not
-    know start as new ones do.
+    know start as new ones do. `more` scenes are learnt from beside those under `root`.
     """
     seed_everything(recipe.schedule.seed)
     network = GarmentFasterRCNN(recipe.architecture).to(memory_format=torch.channels_last)
@@ -60,6 +67,7 @@ def train_detector(
     elif warm is not None:
         network.load_state_dict(load_file(warm), strict=False)
     scenes = read_scenes(root, lambda found: track(found, description="reading photos"))
+    scenes += more
     steps = recipe.diet.pictures // recipe.batch
     progress = fit(
         network,

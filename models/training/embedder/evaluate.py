@@ -34,10 +34,19 @@ class Trial:
 
 
 def prepare_trial(
-    shelf: GarmentShelf, studio: Studio, *, copies: int = 2, distractors: int | None = None, seed: int = 7
+    shelf: GarmentShelf,
+    studio: Studio,
+    *,
+    copies: int = 2,
+    distractors: int | None = None,
+    seed: int = 7,
+    garments: int | None = None,
 ) -> Trial:
-    """`copies` partial copies of each calibration garment, and a gallery of originals (training ones distract)."""
-    calibration = shelf.numbers(Fold.CALIBRATION)
+    """`copies` partial copies of each calibration garment, and a gallery of originals (training ones distract).
+
+    `garments` and `distractors` limit how many there are of both.
+    """
+    calibration = shelf.numbers(Fold.CALIBRATION)[:garments]
     gallery = calibration + shelf.numbers(Fold.TRAIN)[:distractors]
     queries, numbers = [], []
     for number in calibration:

@@ -40,11 +40,12 @@ def export_embedder(
     *,
     distractors: int | None = None,
     warm: str = "",
+    beside: str = "",
 ) -> Manifest:
     """Write `embedder.onnx` and `embedder.json` to `out`; quality is measured on the calibration fold with the file.
 
     `distractors` limits how many training garments fill the gallery; all of them where it is None. `warm` tells of the
-    run that the weights started from, if not ImageNet's.
+    run that the weights started from, if not ImageNet's, `beside` of photos learnt from beside our own.
     """
     network = build_network(recipe.design, pretrained=False)
     progress = load_checkpoint(checkpoint, network)
@@ -55,6 +56,9 @@ def export_embedder(
     trial = prepare_trial(shelf, studio, distractors=distractors)
     quality = measure(trial, describe_with_session(OnnxSession(path, threads=1)))
     manifest = _describe(path, recipe, progress, quality, warm or f"{recipe.design.trunk}, ImageNet weights")
+    if beside:
+        told = manifest.training.model_copy(update={"data": f"{DATA}; {beside}"})
+        manifest = manifest.model_copy(update={"training": told})
     write_manifest(manifest, path.with_suffix(".json"))
     return manifest
 

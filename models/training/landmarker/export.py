@@ -12,12 +12,21 @@ import torch
 from models.manifest import Manifest, file_sha256, write_manifest
 from models.runtime.landmarker import INPUT, LandmarkEstimator
 from models.runtime.session import OnnxSession
+from models.taxonomy import Category
+from models.training.data.deepfashion2_sources import told_of
 from models.training.data.hand_landmarks import read_key_slots
+from models.training.data.landmark_labels import LandmarkLabel, read_landmark_labels
 from models.training.data.readers import Fold
 from models.training.export import OPSET, store_half
 from models.training.landmarker.evaluate import TorchSession, cut_garments, measure
 from models.training.landmarker.network import LandmarkNetwork
-from models.training.landmarker.recipe import LandmarkerRecipe, draft_manifest, hand_placed, restore_network
+from models.training.landmarker.recipe import (
+    LEARNT_FOLDS,
+    LandmarkerRecipe,
+    draft_manifest,
+    hand_placed,
+    restore_network,
+)
 from models.types import CROP_SIZE, Garment
 
 OUTPUT = "heatmaps"
@@ -35,11 +44,12 @@ def export_landmarker(
     recipe: LandmarkerRecipe | None = None,
     data_root: Path | None = None,
     remark: str = "",
+    labels: Path | None = None,
 ) -> Manifest:
     """Write `out_path` (ONNX, weights stored in half precision, any batch size) and its manifest beside it.
 
     With a `data_root` the file is measured on hand-placed points; `remark` goes into the manifest's recipe and says
-    what the recipe alone does not tell of the run.
+    what the recipe alone does not tell of the run; of `labels`, what was learnt from, the manifest tells.
     """
     recipe = recipe or LandmarkerRecipe()
     network, progress = restore_network(checkpoint, recipe)
@@ -48,11 +58,23 @@ def export_landmarker(
     manifest = draft_manifest(recipe, progress, file=out_path.name, sha256=file_sha256(out_path))
     if data_root is not None:
         manifest = manifest.model_copy(update={"quality": measure_file(out_path, manifest, data_root)})
+    if labels is not None:
+        manifest = telling_of_labels(manifest, read_landmark_labels(labels))
     if remark:
         told = manifest.training.model_copy(update={"recipe": manifest.training.recipe | {"remark": remark}})
         manifest = manifest.model_copy(update={"training": told})
     write_manifest(manifest, out_path.with_suffix(".json"))
     return manifest
+
+
+def telling_of_labels(manifest: Manifest, labels: Sequence[LandmarkLabel]) -> Manifest:
+    """The manifest with what was learnt from: how much of DeepFashion2, and which categories had no label."""
+    learnt = [label for label in labels if label.fold in LEARNT_FOLDS]
+    seen = {label.category for label in learnt}
+    data = manifest.training.data.replace("no DeepFashion2", told_of(learnt))
+    told = manifest.training.model_copy(update={"data": data})
+    untrained = [name for name in manifest.untrained if Category(name) not in seen]
+    return manifest.model_copy(update={"training": told, "untrained": untrained})
 
 
 def write_onnx(network: LandmarkNetwork, out_path: Path) -> None:

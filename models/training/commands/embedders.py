@@ -1,0 +1,92 @@
+"""The region embedder, its ablations and means of two runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.manifest import file_sha256
+from models.training.commands.options import WORK, Data, DeepFashion2, Every, Work
+from models.training.data.readers import data_root
+
+
+def embedder(
+    work: Work = WORK,
+    data: Data = None,
+    warm: Annotated[Path | None, typer.Option(help="An exported embedder to start from, not ImageNet.")] = None,
+    deepfashion2: DeepFashion2 = None,
+    every: Every = 1,
+) -> None:
+    """Train the region embedder on complete labels, or go on with its checkpoint, and export it.
+
+    Example: python -m models.training embedder
+    """
+    from models.training.data.deepfashion2_sources import DeepFashion2Source, read_source
+    from models.training.data.readers import read_garments, read_pairs
+    from models.training.data.street_garments import read_street_garments
+    from models.training.embedder.export import export_embedder
+    from models.training.embedder.shelf import GarmentShelf, fill_shelf
+    from models.training.embedder.train import FURTHER_PASS, EmbedderRecipe, train_embedder
+
+    root = data_root(data)
+    shelf = work / "shelf"
+    more = read_source(deepfashion2, work / "deepfashion2", every=every) if deepfashion2 else DeepFashion2Source()
+    if not shelf.exists():
+        entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
+        worn, worn_labels = read_street_garments(root, work / "street")
+        labels = {entry["photo"]: entry for entry in entries} | worn_labels | dict(more.labels)
+        fill_shelf(shelf, [*read_garments(root), *worn, *more.garments], labels)
+    recipe = EmbedderRecipe() if warm is None else FURTHER_PASS
+    train_embedder(GarmentShelf(shelf), [*read_pairs(root), *more.pairs], work / "embedder", recipe, warm=warm)
+    beside = f"{len(more.garments)} garments of DeepFashion2's train fold" if more.garments else ""
+    started_from = "" if warm is None else f"{warm.name} of {file_sha256(warm)[:12]}"
+    typer.echo(
+        export_embedder(work / "embedder", work, recipe, GarmentShelf(shelf), warm=started_from, beside=beside).quality
+    )
+
+
+def ablation(
+    which: Annotated[str, typer.Argument(help="traditional, pcb, plain or full.")],
+    out: Annotated[Path, typer.Option(help="A folder for all of them, outside git: the benchmark's --ablations.")] = (
+        WORK / "ablations"
+    ),
+    work: Work = WORK,
+    data: Data = None,
+    trunk: Annotated[
+        Path | None, typer.Option(help="An exported embedder to take the trunk of, not ImageNet's.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed: a member of the ensemble, kept beside the first.")
+    ] = None,
+) -> None:
+    """Train the embedder with parts taken out, about twenty minutes each on two cores; needs the shelf of `embedder`.
+
+    Example: python -m models.training ablation traditional --out var/training/ablations
+    """
+    from models.training.embedder.ablation import Ablation, recipe_of, train_ablation
+    from models.training.embedder.shelf import GarmentShelf
+
+    if which not in set(Ablation):
+        raise typer.BadParameter(f"one of {', '.join(Ablation)}", param_hint="which")
+    folder = out / (which if seed is None else f"{which}-{seed}")
+    recipe = recipe_of(Ablation(which), seed=seed)
+    typer.echo(train_ablation(GarmentShelf(work / "shelf"), data_root(data), folder, recipe, trunk=trunk).quality)
+
+
+def blend(
+    first: Annotated[Path, typer.Argument(help="An exported embedder, its manifest beside it.")],
+    second: Annotated[Path, typer.Argument(help="One that was trained on from it.")],
+    version: Annotated[str, typer.Option(help="Version of the mean.")],
+    work: Work = WORK,
+) -> None:
+    """Take the mean of two embedders' weights.
+
+    Example: python -m models.training blend models/weights/embedder.onnx var/training/embedder.onnx --version 4
+    """
+    from models.training.embedder.blend import blend_embedders
+    from models.training.embedder.shelf import GarmentShelf
+
+    typer.echo(blend_embedders(first, second, work / "blend", GarmentShelf(work / "shelf"), version).quality)

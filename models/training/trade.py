@@ -1,0 +1,199 @@
+"""What each smaller form of a shipped network costs and saves: size, speed, agreement with the shipped one, quality.
+
+Everything runs through the serving classes, on photos of the calibration fold. Half of them calibrate int8, the others
+are measured; no photo is in both halves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import ModelFileError
+from models.geometry import intersection_over_union
+from models.manifest import Manifest, read_manifest
+from models.preprocessing import ImageLimits, crop_garment, decode
+from models.regions import locate_regions
+from models.runtime.detector import GarmentDetector
+from models.runtime.embedder import RegionEmbedder
+from models.runtime.landmarker import LandmarkEstimator
+from models.runtime.session import ModelSession, OnnxSession
+from models.runtime.shipped import MODEL_NAMES
+from models.training.data.readers import Fold, read_garments
+from models.training.detector.evaluate import judged_photos
+from models.training.variants import Feed, RecordingSession, Variant, write_variant
+from models.types import Detection, Garment, Image, Landmarks, RegionEmbeddings
+
+Quality = Callable[[str, ModelSession, Manifest], dict[str, float]]
+"""Network's name, a session and its manifest → figures of the calibration fold by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One form of one network. `slowness`: its median time over the shipped one's, photo by photo, runs interleaved;
+    `agreement` with the shipped one and `quality` by name; `failure` says why it cannot be run, if it cannot."""
+
+    network: str
+    variant: Variant
+    megabytes: float
+    slowness: float = 1.0
+    agreement: Mapping[str, float] = field(default_factory=dict)
+    quality: Mapping[str, float] = field(default_factory=dict)
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """The shipped networks on some photos: what is fed to each, and what came out. One garment a photo, the largest."""
+
+    images: list[Image]
+    garments: list[Garment]
+    landmarks: list[Landmarks]
+
+    @staticmethod
+    def through(weights: Path, images: Sequence[Image], wrap: Mapping[str, RecordingSession]) -> Line:
+        manifests = {name: read_manifest(weights / f"{name}.json") for name in MODEL_NAMES}
+        detector = GarmentDetector(wrap["detector"], manifests["detector"])
+        landmarker = LandmarkEstimator(wrap["landmarker"], manifests["landmarker"])
+        embedder = RegionEmbedder(wrap["embedder"], manifests["embedder"])
+        line = Line([], [], [])
+        for image in images:
+            found = [detection for detection in detector.detect(image) if not detection.category.is_bottom]
+            if not found:
+                continue
+            garment = crop_garment(image, max(found, key=lambda detection: detection.box.area))
+            (marks,) = landmarker.estimate([garment])
+            embedder.embed([garment], [marks], [locate_regions(marks, image.width, image.height)])
+            line.images.append(image)
+            line.garments.append(garment)
+            line.landmarks.append(marks)
+        return line
+
+    def runner(self, network: str, session: ModelSession, manifest: Manifest) -> Callable[[int], object]:
+        """What serving does with that network, for the photo of a number."""
+        if network == "detector":
+            detector = GarmentDetector(session, manifest)
+            return lambda number: detector.detect(self.images[number])
+        if network == "landmarker":
+            landmarker = LandmarkEstimator(session, manifest)
+            return lambda number: landmarker.estimate([self.garments[number]])[0]
+        embedder = RegionEmbedder(session, manifest)
+
+        def embed(number: int) -> RegionEmbeddings:
+            marks, image = self.landmarks[number], self.images[number]
+            regions = locate_regions(marks, image.width, image.height)
+            return embedder.embed([self.garments[number]], [marks], [regions])[0][0]
+
+        return embed
+
+
+def calibration_images(root: Path, count: int) -> list[Image]:
+    """`count` photos of the calibration fold, spread over it."""
+    photos = judged_photos(read_garments(root), Fold.CALIBRATION)
+    chosen = photos[:: max(1, len(photos) // count)][:count]
+    return [decode(photo.path.read_bytes(), ImageLimits()) for photo in chosen]
+
+
+def compare_variants(
+    weights: Path, images: Sequence[Image], work: Path, quality: Quality, networks: Sequence[str] = MODEL_NAMES
+) -> list[Outcome]:
+    """Make every form of the networks of `weights` in `work`, run them side by side, and measure each."""
+    work.mkdir(parents=True, exist_ok=True)
+    half = len(images) // 2
+    taught = {name: RecordingSession(OnnxSession(weights / f"{name}.onnx", threads=1)) for name in MODEL_NAMES}
+    Line.through(weights, images[:half], taught)
+    asked = {name: RecordingSession(OnnxSession(weights / f"{name}.onnx", threads=1)) for name in MODEL_NAMES}
+    line = Line.through(weights, images[half:], asked)
+    outcomes = []
+    for network in networks:
+        outcomes += _compare(network, weights, work, line, taught[network].feeds, quality)
+    return outcomes
+
+
+def _compare(
+    network: str, weights: Path, work: Path, line: Line, feeds: Sequence[Feed], quality: Quality
+) -> list[Outcome]:
+    manifest = read_manifest(weights / f"{network}.json")
+    sessions: dict[Variant, ModelSession] = {}
+    failures: dict[Variant, str] = {}
+    paths = {variant: work / f"{network}-{variant}.onnx" for variant in Variant}
+    for variant, path in paths.items():
+        write_variant(variant, weights / manifest.file, path, feeds)
+        try:
+            sessions[variant] = OnnxSession(path, threads=1)
+        except ModelFileError as error:
+            failures[variant] = str(error).splitlines()[0]
+    runners = {variant: line.runner(network, session, manifest) for variant, session in sessions.items()}
+    seconds, answers = interleaved(runners, len(line.images))
+    return [
+        Outcome(
+            network,
+            variant,
+            path.stat().st_size / 1e6,
+            slowness(seconds[variant], seconds[Variant.SHIPPED]) if variant in sessions else 0.0,
+            agreement(answers[variant], answers[Variant.SHIPPED], line) if variant in sessions else {},
+            quality(network, sessions[variant], manifest) if variant in sessions else {},
+            failures.get(variant, ""),
+        )
+        for variant, path in paths.items()
+    ]
+
+
+def interleaved(
+    runners: Mapping[Variant, Callable[[int], object]], count: int
+) -> tuple[dict[Variant, list[float]], dict[Variant, list[object]]]:
+    """Seconds and answers of each runner for 0..count-1: all take the same turn one after the other, in changing order,
+    so that whatever else the machine does hits all alike. A first turn is not counted."""
+    seconds: dict[Variant, list[float]] = {variant: [] for variant in runners}
+    answers: dict[Variant, list[object]] = {variant: [] for variant in runners}
+    order = list(runners)
+    for variant in order:
+        runners[variant](0)
+    for number in range(count):
+        for variant in (*order[number % len(order) :], *order[: number % len(order)]):
+            started = time.perf_counter()
+            answers[variant].append(runners[variant](number))
+            seconds[variant].append(time.perf_counter() - started)
+    return seconds, answers
+
+
+def slowness(seconds: Sequence[float], shipped: Sequence[float]) -> float:
+    """Median over the turns of the time taken over the shipped one's in the same turn."""
+    return float(np.median(np.asarray(seconds) / np.asarray(shipped)))
+
+
+def agreement(answers: Sequence[object], shipped: Sequence[object], line: Line) -> dict[str, float]:
+    """How near the answers lie to the shipped network's, by what the network answers."""
+    pairs = list(zip(answers, shipped, strict=True))
+    if all(isinstance(one, RegionEmbeddings) for one in shipped):
+        cosines = np.concatenate([_cosines(a, b) for a, b in pairs])  # type: ignore[arg-type]
+        return {"cosine_median": float(np.median(cosines)), "cosine_p5": float(np.percentile(cosines, 5))}
+    if all(isinstance(one, Landmarks) for one in shipped):
+        gaps = np.concatenate(
+            [_gaps(a, b, garment) for (a, b), garment in zip(pairs, line.garments, strict=True)]  # type: ignore[arg-type]
+        )
+        return {"shift_median": float(np.median(gaps)), "shift_p95": float(np.percentile(gaps, 95))}
+    overlaps = [_best_overlap(box, a) for a, b in pairs for box in b]  # type: ignore[arg-type, attr-defined]
+    return {"iou_median": float(np.median(overlaps)), "found_again": float(np.mean(np.asarray(overlaps) > 0.75))}
+
+
+def _cosines(a: RegionEmbeddings, b: RegionEmbeddings) -> npt.NDArray[np.float32]:
+    return np.asarray((a.vectors * b.vectors).sum(axis=1)[a.visible & b.visible])
+
+
+def _gaps(a: Landmarks, b: Landmarks, garment: Garment) -> npt.NDArray[np.float32]:
+    """Of points visible in both, in pixels of the crop."""
+    both = a.visible & b.visible
+    scale = float(garment.to_photo.matrix[0, 0])
+    return np.asarray(np.linalg.norm(a.points_xy - b.points_xy, axis=1)[both] / scale)
+
+
+def _best_overlap(detection: Detection, others: Sequence[Detection]) -> float:
+    """With a box of the same weight group; 0 where there is none."""
+    alike = [other for other in others if other.category.group is detection.category.group]
+    return max((intersection_over_union(detection.box, other.box) for other in alike), default=0.0)

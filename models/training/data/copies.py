@@ -45,7 +45,10 @@ class Original:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copy:
-    """A copycat's photo. `altered` names regions of the original; in a `flipped` one left and right changed places."""
+    """A copycat's photo. `altered` names regions of the original; in a `flipped` one left and right changed places.
+
+    `covered` names regions of the original that something lies over: neither altered nor all there.
+    """
 
     original: str
     pixels: Pixels
@@ -53,6 +56,7 @@ class Copy:
     edits: tuple[str, ...]
     flipped: bool
     recoloured: bool
+    covered: tuple[RegionName, ...] = ()
 
     def jpeg(self) -> bytes:
         """The bytes that would be uploaded."""

@@ -39,22 +39,23 @@ class Question:
     other: str
 
 
+def read_network(folder: Path, threads: int = 0) -> Network:
+    """An exported embedder under its folder's name. Raises ModelFileError where it is missing or altered."""
+    manifest = read_manifest(folder / "embedder.json")
+    session = OnnxSession(folder / manifest.file, threads=threads)
+    return Network(folder.name, manifest.sha256[:12], RegionEmbedder(session, manifest))
+
+
 def read_ablations(folder: Path, threads: int = 0) -> dict[str, Network]:
     """The embedders of `folder`'s sub-folders as `python -m models.training ablation` writes them, by their names.
 
     Raises ModelFileError where there is none, or one is altered.
     """
-    found = {}
-    for manifest_file in sorted(folder.glob("*/embedder.json")):
-        name = manifest_file.parent.name
-        if name not in (TRADITIONAL, PCB, PLAIN, FULL) and not name.startswith(f"{FULL}-"):
-            continue
-        manifest = read_manifest(manifest_file)
-        session = OnnxSession(manifest_file.with_name(manifest.file), threads=threads)
-        found[name] = Network(name, manifest.sha256[:12], RegionEmbedder(session, manifest))
-    if not found:
+    names = [file.parent.name for file in sorted(folder.glob("*/embedder.json"))]
+    known = [name for name in names if name in (TRADITIONAL, PCB, PLAIN, FULL) or name.startswith(f"{FULL}-")]
+    if not known:
         raise ModelFileError(f"{folder} holds no ablation: each is a folder with embedder.onnx and embedder.json")
-    return found
+    return {name: read_network(folder / name, threads) for name in known}
 
 
 def methods_of(networks: Mapping[str, Network], learned: WeightTable) -> list[Method]:

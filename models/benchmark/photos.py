@@ -125,11 +125,14 @@ def spread(originals: Sequence[Original], count: int) -> list[Original]:
     ]
 
 
-def strangers(root: Path, count: int | None) -> tuple[list[Asked], list[Asked]]:
-    """Training photos of garments, and street photos of both folds: only ever in the way."""
+def strangers(
+    root: Path, count: int | None, *, street_folds: tuple[Fold, ...] = (Fold.TRAIN, Fold.VALIDATION)
+) -> tuple[list[Asked], list[Asked]]:
+    """Training photos of garments, and street photos: only ever in the way."""
     known = [one for one in read_garments(root) if one.fold in (Fold.TRAIN, Fold.CALIBRATION)]
     garments = [garment_photo(one) for one in known]
-    worn = [plain_photo(f"street {one.photo}", f"street/{Path(one.photo).stem}", one.path) for one in read_street(root)]
+    street = [one for one in read_street(root) if one.fold in street_folds]
+    worn = [plain_photo(f"street {one.photo}", f"street/{Path(one.photo).stem}", one.path) for one in street]
     if count is None or count >= len(garments) + len(worn):
         return garments, worn
     share = count * len(garments) // max(1, len(garments) + len(worn))
@@ -165,8 +168,7 @@ def _untouched(
     known = {
         one.photo: one for one in read_garments(root) if one.fold is Fold.VALIDATION and one.label not in NO_DESIGN
     }
-    has_pairs = (root / "garments" / "pairs.csv").exists()
-    similar = [(pair.a, pair.b) for pair in (read_pairs(root) if has_pairs else []) if pair.verdict == "similar"]
+    similar = [(pair.a, pair.b) for pair in read_pairs(root) if pair.verdict == "similar"]
     similar = [pair for pair in similar if pair[0] in known and pair[1] in known]
     names = list(dict.fromkeys([*first, *(name for pair in similar for name in pair), *known]))[:count]
     chosen = set(names)
@@ -174,8 +176,6 @@ def _untouched(
 
 
 def _blanks(root: Path, count: int | None) -> list[Asked]:
-    if not (root / "stores" / f"{BLANKS}.csv").exists():
-        return []
     tops = [one for one in read_stores(root, (BLANKS,)) if one.is_top]
     return [plain_photo(_design(one), f"{BLANKS}/{Path(one.photo).stem}", one.path) for one in tops[:count]]
 

@@ -64,8 +64,9 @@ class Ranking:
         return Ranking(self.owners[own], self.groups[own], self.of_copy[own], self.of_original[own])
 
 
-def rank(trial: Trial, table: WeightTable, crowd: float = 1.0) -> Ranking:
-    """Rank with the weights of each query's group; `crowd` counts every distractor as so many of its kind."""
+def rank(trial: Trial, table: WeightTable, crowd: Floats | None = None) -> Ranking:
+    """Rank with the weights of each query's group; `crowd` (D,) counts each distractor as so many of its kind."""
+    many = np.ones(len(trial.distractors)) if crowd is None else crowd
     copies, originals = trial.copies, trial.originals
     place_of = {str(owner): place for place, owner in enumerate(originals.owners)}
     original_of = np.array([place_of[str(owner)] for owner in copies.owners], dtype=np.int64)
@@ -74,17 +75,17 @@ def rank(trial: Trial, table: WeightTable, crowd: float = 1.0) -> Ranking:
     by_original = weights_of(originals, table)
     own = score_all(originals, copies, by_original, trial.least_weight)[original_of, numbers]
     others = score_all(originals, trial.distractors, by_original, trial.least_weight)
-    ahead = np.array([(others[at] >= score).sum() for at, score in zip(original_of, own, strict=True)], float) * crowd
+    ahead = np.array([(others[at] >= score) @ many for at, score in zip(original_of, own, strict=True)], np.float64)
 
     by_copy = weights_of(copies, table)
     registered = score_all(copies, originals, by_copy, trial.least_weight)
     wanted = registered[numbers, original_of][:, None]
-    strangers = (score_all(copies, trial.distractors, by_copy, trial.least_weight) >= wanted).sum(axis=1)
+    strangers = (score_all(copies, trial.distractors, by_copy, trial.least_weight) >= wanted) @ many
     return Ranking(
         copies.owners,
         np.array([trial.groups[str(owner)] for owner in copies.owners], dtype=np.str_),
         _places(ahead, copies.owners),
-        np.asarray((registered >= wanted).sum(axis=1) + crowd * strangers, dtype=np.float64),
+        np.asarray((registered >= wanted).sum(axis=1) + strangers, dtype=np.float64),
     )
 
 

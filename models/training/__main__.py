@@ -14,6 +14,7 @@ import typer
 
 from models.manifest import file_sha256
 from models.training.data.readers import Fold, data_root
+from models.training.tuning_commands import add_tuning_commands
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -235,25 +236,7 @@ def evidence(
     typer.echo(f"{len(found.query)} comparisons of {len(set(found.query.tolist()))} queries")
 
 
-@app.command()
-def weights(
-    version: Annotated[str, typer.Option(help="Name of the new weights; answers carry it.")],
-    work: Work = WORK,
-    table: Annotated[Path, typer.Option(help="The weights to start from and replace.")] = Path(
-        "models/weights/region_weights.json"
-    ),
-) -> None:
-    """Learn the region weights of each group on the evidence, by coordinate ascent.
-
-    Example: python -m models.training weights --version learned-1
-    """
-    from models.evidence import load_evidence
-    from models.weight_learning import learn_weights
-    from models.weighting import read_weight_table, write_weight_table
-
-    learnt = learn_weights(load_evidence(work / "evidence.npz"), read_weight_table(table), version)
-    write_weight_table(learnt, "coordinate ascent on made copies beside look-alikes (models/weight_learning.py)", table)
-    typer.echo(table.read_text())
+add_tuning_commands(app)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def rank(trial: Trial, table: WeightTable, crowd: Floats | None = None) -> Ranki
     return Ranking(
         copies.owners,
         np.array([trial.groups[str(owner)] for owner in copies.owners], dtype=np.str_),
-        _places(ahead, copies.owners),
+        _places(ahead, own, copies.owners),
         np.asarray((registered >= wanted).sum(axis=1) + strangers, dtype=np.float64),
     )
 
@@ -100,11 +100,11 @@ def equal_weights() -> WeightTable:
     return WeightTable("equal", {group: RegionWeights.equal() for group in WeightGroup})
 
 
-def _places(ahead: Floats, owners: Strings) -> Floats:
-    """Rank of each copy from the distractors ahead of it: its better siblings stand before it too."""
+def _places(ahead: Floats, scores: npt.NDArray[np.float32], owners: Strings) -> Floats:
+    """Rank of each copy from the distractors ahead of it: siblings with better scores stand before it too."""
     places = np.zeros(len(ahead))
     for owner in np.unique(owners):
         rows = np.flatnonzero(owners == owner)
-        rows = rows[np.argsort(ahead[rows], kind="stable")]
+        rows = rows[np.argsort(-scores[rows], kind="stable")]
         places[rows] = ahead[rows] + np.arange(1, len(rows) + 1)
     return places

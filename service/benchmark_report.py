@@ -67,7 +67,7 @@ def _preface(report: BenchmarkReport) -> Iterator[str]:
 def _reached(report: BenchmarkReport) -> Iterator[str]:
     rows = []
     for words, asked, figure in _must_reach(report):
-        rows.append([words, asked, "–" if figure is None else str(figure), _verdict_on(asked, figure)])
+        rows.append([words, asked, "–" if figure is None else str(figure), reached(asked, figure)])
     yield "## What must be reached"
     yield _table(["measure", "asked", "measured", "reached"], rows)
 
@@ -105,8 +105,8 @@ def _gain(report: BenchmarkReport, name: str, question: str, metric: str) -> Fig
     return next((gain.figures[metric] for gain in gains if gain.question == question), None)
 
 
-def _verdict_on(asked: str, figure: Figure | None) -> str:
-    """yes, no, or – where nothing is asked or measured."""
+def reached(asked: str, figure: Figure | None) -> str:
+    """Whether a figure is what is asked: yes, no, or – where nothing is asked or measured."""
     if figure is None or not figure.count or asked == "–":
         return "–"
     if asked == "interval above 0":

@@ -48,7 +48,7 @@ def benchmark(
     text = report.markdown(plots)
     (output / "report.md").write_text(text)
     (output / "report.json").write_text(report.as_json())
-    Console().print(text, markup=False, highlight=False)
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
     if not plots:
         Console(stderr=True).print(NO_PLOTS, style="yellow", markup=False, highlight=False)
 

@@ -114,9 +114,10 @@ def _bars(axes: Axes, names: Sequence[str], series: dict[str, list[Figure]]) -> 
         low = np.clip(values - [one.low for one in figures], 0, None)
         high = np.clip([one.high for one in figures] - values, 0, None)
         at = places + (number - (len(series) - 1) / 2) * height
-        bars = axes.barh(at, values, height, xerr=[low, high], label=label, error_kw={"linewidth": 1, "alpha": 0.7})
-        # At the foot: beyond the bar it would lie on the interval.
-        axes.bar_label(bars, labels=[f" {value:.2f}" for value in values], label_type="edge", size=7, padding=-28)
+        axes.barh(at, values, height, xerr=[low, high], label=label, error_kw={"linewidth": 1, "alpha": 0.7})
+        for value, place in zip(values, at, strict=True):
+            # At the foot of the bar: at its end the text would lie on the interval.
+            axes.text(0.008, place, f"{value:.2f}", va="center", size=7, color="white" if value > 0.09 else "black")
     axes.set_yticks(places, names, size=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.02)

@@ -25,7 +25,7 @@ class BenchmarkReport:
     copies are like; `missing`: rows that could not be measured."""
 
     size: Size
-    plans: Mapping[str, Any]
+    plans: Mapping[str, Mapping[str, Any]]
     versions: Mapping[str, str]
     sets: tuple[SetReport, ...]
     verdicts: VerdictReport
@@ -57,7 +57,7 @@ def _preface(report: BenchmarkReport) -> Iterator[str]:
         "real copies is public; the edits are ours (`models/benchmark/sets.py`)."
     )
     yield "\n".join(f"- {name}: {version}" for name, version in report.versions.items())
-    yield "\n".join(f"- {name}: {plan}" for name, plan in report.plans.items())
+    yield "\n".join(f"- {name}: {_told(plan)}" for name, plan in report.plans.items())
     if report.missing:
         yield f"**Not measured here** (no such network was given with `--ablations`): {', '.join(report.missing)}."
     if report.size.originals < 100:
@@ -92,7 +92,7 @@ def _must_reach(report: BenchmarkReport) -> Iterator[tuple[str, str, Figure | No
             ("calibration error (ECE)", "≤ 0.05", one.reliability.error),
             ("Brier skill", "≥ 0.50", one.reliability.skill),
         ):
-            yield f"{one.name}: {words}", asked, Figure(value, value, value, one.pairs)
+            yield f"{one.name}: {words}", asked, Figure(value, math.nan, math.nan, one.pairs)
 
 
 def _figure(report: BenchmarkReport, name: str, metric: str) -> Figure | None:
@@ -123,7 +123,7 @@ def _set(one: SetReport) -> Iterator[str]:
     ]
     yield _table(["method", "group", "n", *METRICS], rows)
     if one.gains:
-        yield f"### {one.name}: what one gains on the other, garment by garment"
+        yield f"### {one.name}: what one gains on the other, garment by garment, the four categories together"
         gained = [
             [gain.question, f"{gain.method} − {gain.other}", *(str(gain.figures[name]) for name in METRICS)]
             for gain in one.gains
@@ -141,6 +141,10 @@ def _verdicts(verdicts: VerdictReport) -> Iterator[str]:
         for one in verdicts.calibrations
     ]
     yield _table(["set", "pairs", "ECE", "Brier skill"], calibrated)
+
+
+def _told(plan: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in plan.items() if name != "name")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

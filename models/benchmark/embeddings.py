@@ -143,7 +143,7 @@ def pooled(embedded: Embedded) -> Embedded:
     """One vector a garment, the mean of its regions, in the place of all five."""
     mean = embedded.vectors.sum(axis=2, keepdims=True)
     length = np.linalg.norm(mean, axis=3, keepdims=True)
-    return _with(embedded, np.repeat(mean / np.maximum(length, 1e-9), REGION_COUNT, axis=2))
+    return _with(embedded, np.repeat(mean / np.maximum(length, np.float32(1e-9)), REGION_COUNT, axis=2))
 
 
 def ensemble(members: Sequence[Embedded]) -> Embedded:
@@ -152,7 +152,7 @@ def ensemble(members: Sequence[Embedded]) -> Embedded:
     return _with(members[0], rows)
 
 
-def _with(embedded: Embedded, vectors: npt.NDArray[np.float32]) -> Embedded:
+def _with(embedded: Embedded, vectors: npt.NDArray[np.floating]) -> Embedded:
     return Embedded(
         np.asarray(vectors, dtype=np.float32),
         embedded.colours,

@@ -13,7 +13,8 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A mean with its 95 % bootstrap interval over `count` garments; NaN where there is nothing to measure."""
+    """A mean with its 95 % bootstrap interval over `count` garments; NaN where there is nothing to measure, or only a
+    value without an interval."""
 
     value: float
     low: float
@@ -21,7 +22,9 @@ class Figure:
     count: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]" if self.count else "–"
+        if not self.count:
+            return "–"
+        return f"{self.value:.3f}" if np.isnan(self.low) else f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     @property
     def beyond_chance(self) -> bool:

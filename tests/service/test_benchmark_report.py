@@ -31,7 +31,10 @@ def report_of(size: Size = QUICK, missing: tuple[str, ...] = ("pcb",)) -> Benchm
     gain = gain_of("as shipped over Traditional", (LEARNED, good), (TRADITIONAL, poor))
     edits = tuple(by_edit([("band",), ("band",), ()], good.owners, {"top-1": [1, 1, 0]}))
     verdicts = VerdictReport(
-        (VerdictLine("false alarms", "≤ 0.01", bootstrap([0, 0, 1], "abc")), VerdictLine("nothing", "–", NOTHING)),
+        (
+            VerdictLine("false alarms", "≤ 0.01", bootstrap([0, 0, 1], ["a", "b", "c"])),
+            VerdictLine("nothing", "–", NOTHING),
+        ),
         (Calibration("hard", 4, reliability_of([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])),),
         {"hard": edits, "standard": ()},
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.benchmark.embeddings import Embedded, joined, score_all
+from models.benchmark.embeddings import Embedded, score_all
 from models.benchmark.metrics import average_precision_of, recall_of
 from models.taxonomy import WeightGroup
 from models.weighting import RegionWeights, WeightTable
@@ -35,7 +35,7 @@ class Trial:
     @property
     def gallery(self) -> int:
         """Garments that answer in service."""
-        return int((joined(self.originals, self.distractors).groups != "").sum())
+        return int((self.originals.groups != "").sum() + (self.distractors.groups != "").sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

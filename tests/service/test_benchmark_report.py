@@ -29,7 +29,7 @@ def report_of(size: Size = QUICK, missing: tuple[str, ...] = ("pcb",)) -> Benchm
     good, poor = ranking([1, 1, 1]), ranking([1, 50, 60])
     lines = (*lines_of(TRADITIONAL, poor), *lines_of(LEARNED, good))
     gain = gain_of("as shipped over Traditional", (LEARNED, good), (TRADITIONAL, poor))
-    edits = tuple(by_edit([("band",), ("band",), ()], good.owners, {"top-1": [1, 1, 0]}))
+    edits = tuple(by_edit([("band",), ("band",), ()], good.owners, {"top-1": [1, 1, 0], "called a copy": [1, 0, 0]}))
     verdicts = VerdictReport(
         (
             VerdictLine("false alarms", "≤ 0.01", bootstrap([0, 0, 1], ["a", "b", "c"])),

@@ -48,7 +48,9 @@ def _draw_methods(report: BenchmarkReport, folder: Path) -> str:
 
     sets = _main_sets(report)
     count = max(len([line for line in one.lines if line.group == ALL]) for one in sets)
-    figure, grid = plt.subplots(1, len(sets), figsize=(6.5 * len(sets), 1.6 + 0.5 * count), layout="constrained")
+    figure, grid = plt.subplots(
+        1, len(sets), figsize=(6.5 * len(sets), max(4.0, 1.6 + 0.5 * count)), layout="constrained"
+    )
     for axes, one in zip(np.atleast_1d(grid), sets, strict=True):
         lines = [line for line in one.lines if line.group == ALL]
         _bars(axes, [line.method for line in lines], {m: [x.figures[m] for x in lines] for m in ("recall@20", "mAP")})
@@ -93,7 +95,9 @@ def _draw_edits(report: BenchmarkReport, folder: Path) -> str:
 
     parts = {name: lines for name, lines in report.verdicts.edits.items() if lines}
     count = max(map(len, parts.values()))
-    figure, grid = plt.subplots(1, len(parts), figsize=(6.5 * len(parts), 1.6 + 0.5 * count), layout="constrained")
+    figure, grid = plt.subplots(
+        1, len(parts), figsize=(6.5 * len(parts), max(4.0, 1.6 + 0.5 * count)), layout="constrained"
+    )
     for axes, (name, lines) in zip(np.atleast_1d(grid), parts.items(), strict=True):
         names = [f"{line.edit} ({line.copies})" for line in lines]
         _bars(axes, names, {m: [x.figures[m] for x in lines] for m in ("top-1", "called a copy")})

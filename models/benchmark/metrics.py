@@ -1,4 +1,4 @@
-"""What the benchmark reports: ranks, recall, average precision, and intervals by resampling garments."""
+"""What the benchmark reports: recall and precision from ranks, and means with intervals by resampling garments."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
 RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A mean with its 95 % bootstrap interval over `count` garments."""
+    """A mean with its 95 % bootstrap interval over `count` garments; NaN where there is nothing to measure, or only a
+    value without an interval."""
 
     value: float
     low: float
@@ -22,36 +22,60 @@ class Figure:
     count: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        if not self.count:
+            return "–"
+        return f"{self.value:.3f}" if np.isnan(self.low) else f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Of a difference: whether its interval leaves out zero."""
+        return self.low > 0 or self.high < 0
 
 
-def rank_of(scores: Floats, wanted: int) -> int:
-    """1-based rank of `wanted` among `scores` (G,); a tie counts against it."""
-    return int((scores >= scores[wanted]).sum())
+NOTHING = Figure(float("nan"), float("nan"), float("nan"), 0)
 
 
-def recall_at(scores: Floats, relevant: Booleans, count: int = 20) -> float:
-    """Share of the relevant that are among the best `count`, ties counting against them."""
-    places = np.array([int((scores[~relevant] >= score).sum()) for score in scores[relevant]])
-    order = np.sort(places) + np.arange(1, len(places) + 1)
-    return float((order <= count).mean())
+def recall_of(places: npt.ArrayLike, count: int = 20) -> float:
+    """Share of the relevant entries that are among the best `count`; `places` (N,) are their 1-based ranks."""
+    return float((np.asarray(places) <= count).mean())
 
 
-def average_precision(scores: Floats, relevant: Booleans) -> float:
+def average_precision_of(places: npt.ArrayLike) -> float:
     """Mean precision at each relevant entry (the paper's mAP is the mean of this over queries)."""
-    ahead = np.sort([int((scores[~relevant] >= score).sum()) for score in scores[relevant]])
-    found = np.arange(1, len(ahead) + 1)
-    return float((found / (found + ahead)).mean())
+    order = np.sort(np.asarray(places, dtype=np.float64))
+    return float((np.arange(1, len(order) + 1) / order).mean())
 
 
 def bootstrap(values: npt.ArrayLike, garments: npt.ArrayLike, seed: int = 2026) -> Figure:
     """Mean of `values` (N,), one garment's all drawn together; `garments` (N,) say whose they are."""
     x, names = np.asarray(values, dtype=np.float64), np.asarray(garments)
     if not len(x):
-        return Figure(float("nan"), float("nan"), float("nan"), 0)
+        return NOTHING
     _, place = np.unique(names, return_inverse=True)
     sums, counts = np.bincount(place, weights=x), np.bincount(place).astype(np.float64)
-    drawn = np.random.default_rng(seed).integers(len(sums), size=(RESAMPLES, len(sums)))
+    drawn = _draw(len(sums), seed)
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, (2.5, 97.5))
     return Figure(float(x.mean()), float(low), float(high), len(sums))
+
+
+def balanced_accuracy(said: npt.ArrayLike, true: npt.ArrayLike, garments: npt.ArrayLike, seed: int = 2026) -> Figure:
+    """Mean of the shares right among true and among false, all (N,); a draw without one of them is left out."""
+    right = np.asarray(said, dtype=bool) == np.asarray(true, dtype=bool)
+    holds = np.asarray(true, dtype=bool)
+    if not holds.any() or holds.all():
+        return NOTHING
+    _, place = np.unique(np.asarray(garments), return_inverse=True)
+    counts = [np.bincount(place[of], minlength=place.max() + 1).astype(float) for of in (holds, ~holds)]
+    hits = [np.bincount(place[of & right], minlength=place.max() + 1).astype(float) for of in (holds, ~holds)]
+    drawn = _draw(len(counts[0]), seed)
+    totals = [count[drawn].sum(axis=1) for count in counts]
+    usable = (totals[0] > 0) & (totals[1] > 0)
+    shares = [hit[drawn].sum(axis=1)[usable] / total[usable] for hit, total in zip(hits, totals, strict=True)]
+    low, high = np.percentile((shares[0] + shares[1]) / 2, (2.5, 97.5))
+    value = (right[holds].mean() + right[~holds].mean()) / 2
+    return Figure(float(value), float(low), float(high), len(counts[0]))
+
+
+def _draw(count: int, seed: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))

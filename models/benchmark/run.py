@@ -1,108 +1,111 @@
-"""From photos to the benchmark's lines: both sets made, embedded once, and measured with each method."""
+"""From kept photos to the lines of the report: every set with every method, and what methods gain on each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from models.benchmark.embeddings import Asked, embed_once
-from models.benchmark.sets import HARD, NEGATIVE, STANDARD, SetPlan, make_copy, plans_digest
-from models.benchmark.table import Line, Trial, joined, measure_method
-from models.runtime.describe import PhotoDescriber
-from models.taxonomy import WeightGroup
-from models.training.data.complete_labels import complete_labels
-from models.training.data.copies import CopyMaker, Original, copy_maker, read_originals
-from models.training.data.readers import Fold, read_garments, read_street
-from models.weighting import RegionWeights, WeightTable, read_weight_table
-
-HAND_SET = Path(__file__).with_name("hand_set.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How many originals are copied how often; how many strangers fill the gallery (None: all there are)."""
-
-    originals: int = 150
-    copies: int = 4
-    distractors: int | None = None
+from models.benchmark.embeddings import Embedded, Network, embed_once, ensemble, joined, pooled
+from models.benchmark.methods import QUESTIONS, SHIPPED, Method, methods_of, methods_under_uniform_prior
+from models.benchmark.photos import Photos, Studio
+from models.benchmark.ranking import Ranking, Trial, rank
+from models.benchmark.sets import HARD, STANDARD, UNIFORM
+from models.benchmark.table import Gain, Line, gain_of, lines_of
+from models.manifest import read_manifest
+from models.runtime.describe import PhotoDescriber, models_version
+from models.weighting import WeightTable
 
 
 @dataclass(frozen=True, slots=True)
 class SetReport:
-    """What one set came to."""
+    """What one set came to; `gallery` counts garments that answer a check."""
 
     name: str
     originals: int
     copies: int
     gallery: int
     lines: tuple[Line, ...]
+    gains: tuple[Gain, ...]
 
 
-def run_benchmark(
-    describer: PhotoDescriber, root: Path, cache: Path, learned: WeightTable, size: Size
-) -> list[SetReport]:
-    """Both sets; embeddings are kept in `cache` by models and size, so that a second run takes seconds."""
-    folder = cache / describer.models_version
-    folder.mkdir(parents=True, exist_ok=True)
-    labels = folder / "complete.jsonl"
-    if not labels.exists():
-        complete_labels(describer.landmarker, root, None, labels)
-    originals = _spread(read_originals(root, labels, Fold.VALIDATION), size.originals)
-    maker = copy_maker(root, labels)
-    kept = partial(embed_once, describe=describer.describe)
-    tag = f"{size.originals}-{size.copies}-{plans_digest()}"
-    registered = kept(_plain(originals), path=folder / f"originals-{size.originals}.npz", words="originals")
-    strangers = kept(
-        _strangers(root, size.distractors), path=folder / f"strangers-{size.distractors}.npz", words="strangers"
-    )
-    negatives = kept(_made(maker, originals, NEGATIVE, 1), path=folder / f"negatives-{tag}.npz", words="hard negatives")
-    reports = []
-    for plan, distractors in ((STANDARD, strangers), (HARD, joined(strangers, negatives))):
-        copies = kept(
-            _made(maker, originals, plan, size.copies), path=folder / f"{plan.name}-{tag}.npz", words=plan.name
-        )
-        reports.append(_report(plan, Trial(registered, copies, distractors), learned))
-    return reports
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Photos as each network sees them; kept in `folder`, and read again for each method."""
+
+    photos: Photos
+    networks: Mapping[str, Network]
+    folder: Path
+
+    def embedded(self, paths: Sequence[Path], network: str, words: str) -> Embedded:
+        return embed_once(paths, self.networks[network], self.folder, f"{network}: {words}")
+
+    def trial(self, name: str, network: str, least_weight: float) -> Trial:
+        """Originals, the copies of set `name` and what is in its way; hard negatives are in that of the hard set."""
+        photos = self.photos
+        parts = [
+            largest(self.embedded(photos.training, network, "strangers")),
+            self.embedded(photos.street, network, "strangers in the street"),
+        ]
+        if name.startswith(HARD.name):
+            parts.append(largest(self.embedded(photos.negatives, network, "hard negatives")))
+        originals = largest(self.embedded(photos.originals, network, "originals"))
+        copies = largest(self.embedded(photos.copies[name], network, name))
+        return Trial(originals, copies, joined(*parts), photos.groups, least_weight)
 
 
-def _report(plan: SetPlan, trial: Trial, learned: WeightTable) -> SetReport:
-    equal = WeightTable("equal", {group: RegionWeights.equal() for group in WeightGroup})
-    methods = (
-        ("mean of regions (stands in for Traditional)", None),
-        ("equal weights", equal),
-        ("hand-set weights", read_weight_table(HAND_SET)),
-        (f"learned weights ({learned.version})", learned),
-    )
-    lines = tuple(line for name, table in methods for line in measure_method(name, trial, table))
-    gallery = int((joined(trial.originals, trial.distractors).groups != "").sum())
-    return SetReport(plan.name, len(trial.originals), len(trial.copies), gallery, lines)
+def open_studio(describer: PhotoDescriber, weights: Path, root: Path, cache: Path) -> Studio:
+    """What is seen of photos is kept by detector and landmark network: another embedder does not look again."""
+    seen_by = models_version([read_manifest(weights / f"{name}.json") for name in ("detector", "landmarker")])
+    return Studio(describer, root, cache / f"seen-{seen_by}")
 
 
-def _spread(originals: Sequence[Original], count: int) -> list[Original]:
-    return [originals[place * len(originals) // count] for place in range(min(count, len(originals)))]
+def shipped_network(describer: PhotoDescriber, weights: Path) -> Network:
+    return Network(SHIPPED, read_manifest(weights / "embedder.json").sha256[:12], describer.embedder)
 
 
-def _plain(originals: Sequence[Original]) -> Iterator[Asked]:
-    for original in originals:
-        yield Asked(original.garment.photo, original.garment.path.read_bytes)
+def largest(embedded: Embedded) -> Embedded:
+    """One row a photo: the garment that it is about."""
+    return embedded.where(embedded.largest)
 
 
-def _strangers(root: Path, count: int | None) -> Iterator[Asked]:
-    """Training photos of upper garments and street photos: only ever in the way."""
-    garments = [one for one in read_garments(root) if one.fold in (Fold.TRAIN, Fold.CALIBRATION)]
-    photos = [(one.photo, one.path) for one in garments] + [(one.photo, one.path) for one in read_street(root)]
-    for name, path in photos[:count]:
-        yield Asked(f"stranger {name}", path.read_bytes)
+def measure_sets(shelf: Shelf, learned: WeightTable, least_weight: float) -> list[SetReport]:
+    """Both sets, then both under a uniform prior."""
+    methods = methods_of(shelf.networks, learned)
+    reports = [_measure(shelf, plan.name, methods, least_weight) for plan in (STANDARD, HARD)]
+    asked_again = methods_under_uniform_prior(methods)
+    return reports + [_measure(shelf, plan.name, asked_again, least_weight) for plan in UNIFORM]
 
 
-def _made(maker: CopyMaker, originals: Sequence[Original], plan: SetPlan, count: int) -> Iterator[Asked]:
-    for original in originals:
-        for seed in range(count):
-            yield Asked(original.garment.photo, partial(_jpeg, maker, original, plan, seed))
+def _measure(shelf: Shelf, name: str, methods: Sequence[Method], least_weight: float) -> SetReport:
+    rankings: dict[str, Ranking] = {}
+    gallery = 0
+    for networks in dict.fromkeys(method.networks for method in methods):
+        trial = _combined([shelf.trial(name, network, least_weight) for network in networks])
+        gallery = trial.gallery
+        for method in methods:
+            if method.networks == networks:
+                rankings[method.name] = rank(_pooled(trial) if method.pooled else trial, method.table)
+    lines = [line for method in methods for line in lines_of(method.name, rankings[method.name])]
+    gains = [
+        gain_of(asked.words, (asked.method, rankings[asked.method]), (asked.other, rankings[asked.other]))
+        for asked in QUESTIONS
+        if rankings.keys() >= {asked.method, asked.other}
+    ]
+    copies = len(next(iter(rankings.values())).owners)
+    return SetReport(name, len(shelf.photos.originals), copies, gallery, tuple(lines), tuple(gains))
 
 
-def _jpeg(maker: CopyMaker, original: Original, plan: SetPlan, seed: int) -> bytes | None:
-    copy = make_copy(maker, original, plan, seed)
-    return None if copy is None else copy.jpeg()
+def _combined(trials: Sequence[Trial]) -> Trial:
+    if len(trials) == 1:
+        return trials[0]
+    parts = {name: ensemble([getattr(trial, name) for trial in trials]) for name in _PARTS}
+    return Trial(parts["originals"], parts["copies"], parts["distractors"], trials[0].groups, trials[0].least_weight)
+
+
+def _pooled(trial: Trial) -> Trial:
+    parts = {name: pooled(getattr(trial, name)) for name in _PARTS}
+    return Trial(parts["originals"], parts["copies"], parts["distractors"], trial.groups, trial.least_weight)
+
+
+_PARTS = ("originals", "copies", "distractors")

@@ -105,16 +105,9 @@ class PhotoDescriber:
         """All garments of a photo. With `category` the garment in question (`pick_garment`) is looked at as one of it,
         whatever the detector called it."""
         started = time.perf_counter()
-        detections = relabelled(self.detector.detect(image), category)
-        garments = [crop_garment(image, detection) for detection in detections]
+        garments = self.cut_out(image, category)
         detected = time.perf_counter()
-        landmarks = self.landmarker.estimate(garments)
-        regions = [
-            locate_whole(garment.detection.box, image.width, image.height)
-            if garment.detection.category.is_bottom
-            else locate_regions(marks, image.width, image.height)
-            for garment, marks in zip(garments, landmarks, strict=True)
-        ]
+        landmarks, regions = self.locate(image, garments)
         located = time.perf_counter()
         embeddings = self.embedder.embed(garments, landmarks, regions)
         described = tuple(
@@ -126,6 +119,21 @@ class PhotoDescriber:
         marks_ms = [(detected - started) * 1e3, (located - detected) * 1e3, (time.perf_counter() - located) * 1e3]
         timings = dict(zip(("detect", "landmarks", "embed"), marks_ms, strict=True))
         return DescribedPhoto(image.sha256, image.width, image.height, self._models_version, described, timings)
+
+    def cut_out(self, image: Image, category: Category | None = None) -> list[Garment]:
+        """The garments of a photo, most confident first."""
+        return [crop_garment(image, found) for found in relabelled(self.detector.detect(image), category)]
+
+    def locate(self, image: Image, garments: Sequence[Garment]) -> tuple[list[Landmarks], list[tuple[Region, ...]]]:
+        """Landmarks and regions of its garments, in photo pixels: what any embedder is fed beside the crops."""
+        landmarks = self.landmarker.estimate(garments)
+        regions = [
+            locate_whole(garment.detection.box, image.width, image.height)
+            if garment.detection.category.is_bottom
+            else locate_regions(marks, image.width, image.height)
+            for garment, marks in zip(garments, landmarks, strict=True)
+        ]
+        return landmarks, regions
 
 
 def pick_garment(detections: Sequence[Detection], category: Category | None) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from models.training.commands import embedders, forms, labelling, networks, rules
+from models.training.commands import embedders, forms, labelling, networks, rules, tuning
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -25,6 +25,7 @@ for command in (
     rules.cohort,
     rules.evidence,
     rules.weights,
+    tuning.hardness,
     forms.trade,
 ):
     app.command()(command)

@@ -1,10 +1,8 @@
-"""`selvedge benchmark`: how well copies are found, printed and written as Markdown and JSON."""
+"""`selvedge benchmark`: how well copies are found and judged, printed and written as Markdown, JSON and PNG."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,48 +10,77 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from models.benchmark.run import SetReport
+    from models.benchmark.photos import Size
+    from service.benchmark_report import BenchmarkReport
+    from service.settings import Settings
 
 
 def benchmark(
     data: Annotated[Path | None, typer.Option(help="The photos; default GARMENT_DATA, else ../shared/data.")] = None,
-    cache: Annotated[Path, typer.Option(help="Where embeddings are kept, outside git.")] = Path("var/benchmark"),
+    ablations: Annotated[
+        Path | None,
+        typer.Option(help="A folder with traditional/, pcb/, plain/, full/ and full-SEED/, as trained by `ablation`."),
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="Where photos looked at are kept, outside git.")] = Path("var/benchmark"),
     output: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("docs/benchmark"),
-    originals: Annotated[int, typer.Option(help="Validation garments that are copied.")] = 150,
-    copies: Annotated[int, typer.Option(help="Copies of each, a set.")] = 4,
-    distractors: Annotated[int | None, typer.Option(help="Strangers in the gallery; all by default.")] = None,
+    originals: Annotated[int | None, typer.Option(help="Validation garments that are copied; 150 by default.")] = None,
+    copies: Annotated[int | None, typer.Option(help="Copies of each, a set; 4 by default.")] = None,
+    distractors: Annotated[int | None, typer.Option(help="Photos of strangers in the gallery; default all.")] = None,
+    untouched: Annotated[
+        int | None, typer.Option(help="Photos that nobody copied, checked for false alarms; default all.")
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="A small run, to see that all works.")] = False,
 ) -> None:
-    """Measure both benchmark sets on real photos; the first run embeds them, a second takes seconds."""
-    from models.benchmark.run import Size, run_benchmark
-    from models.training.data.readers import data_root
-    from models.weighting import read_weight_table
-    from service.bootstrap import load_describer
+    """Measure both benchmark sets on real photos: methods, gains, verdicts, kinds of edits.
+
+    Every photo is looked at once and kept in the cache: stopped, a run goes on there, and another embedder costs its
+    embedding time only.
+    """
+    from models.benchmark.photos import QUICK, Size
+    from service.benchmark_plots import NO_PLOTS, draw_plots, plots_possible
     from service.settings import read_settings
 
-    settings = read_settings(demo=False, log={"level": "WARNING"})
-    learned = read_weight_table(settings.weights_dir / "region_weights.json")
-    size = Size(originals, copies, distractors)
-    reports = run_benchmark(load_describer(settings), data_root(data), cache, learned, size)
-    text = markdown(reports)
+    given = {"originals": originals, "copies": copies, "distractors": distractors, "untouched": untouched}
+    size = replace(QUICK if quick else Size(), **{name: n for name, n in given.items() if n is not None})
+    report = measure(read_settings(demo=False, log={"level": "WARNING"}), data, ablations, cache, size)
     output.mkdir(parents=True, exist_ok=True)
+    plots = draw_plots(report, output) if plots_possible() else []
+    text = report.markdown(plots)
     (output / "report.md").write_text(text)
-    (output / "report.json").write_text(json.dumps([asdict(report) for report in reports], indent=1) + "\n")
-    Console().print(text, markup=False, highlight=False)
+    (output / "report.json").write_text(report.as_json())
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    if not plots:
+        Console(stderr=True).print(NO_PLOTS, style="yellow", markup=False, highlight=False)
 
 
-def markdown(reports: Sequence[SetReport]) -> str:
-    """Tables with 95 % intervals over garments; n is how many garments."""
-    parts = ["# Benchmark\n"]
-    for report in reports:
-        names = list(report.lines[0].figures)
-        parts.append(
-            f"## {report.name}: {report.copies} copies of {report.originals} garments, gallery {report.gallery}\n"
-        )
-        parts.append("| method | group | n | " + " | ".join(names) + " |\n|" + "---|" * (3 + len(names)))
-        for line in report.lines:
-            count = line.figures[names[-1]].count
-            figures = " | ".join(str(line.figures[name]) for name in names)
-            parts.append(f"| {line.method} | {line.group} | {count} | {figures} |")
-        parts.append("")
-    parts.append("Missing: trained Traditional, PCB, plain and full networks, and the ensemble.\n")
-    return "\n".join(parts)
+def measure(settings: Settings, data: Path | None, ablations: Path | None, cache: Path, size: Size) -> BenchmarkReport:
+    """The whole benchmark with the networks, weights and policy of `settings`."""
+    from models.benchmark.methods import missing_rows, read_ablations
+    from models.benchmark.photos import look_at_all
+    from models.benchmark.run import Shelf, measure_sets, open_studio, shipped_network
+    from models.benchmark.sets import HARD, NEGATIVE, STANDARD
+    from models.training.data.readers import data_root, read_same_designs
+    from service.benchmark_measures import measure_verdicts
+    from service.benchmark_report import BenchmarkReport
+    from service.bootstrap import load_describer, load_rules
+
+    root, rules, describer = data_root(data), load_rules(settings), load_describer(settings)
+    # Before anything that takes long: a wrong folder is told at once.
+    networks = {} if ablations is None else read_ablations(ablations, settings.capacity.model_threads)
+    shipped = shipped_network(describer, settings.weights_dir)
+    networks[shipped.name] = shipped
+    photos = look_at_all(open_studio(describer, settings.weights_dir, root, cache), size)
+    shelf = Shelf(photos, networks, cache / "embedded")
+    return BenchmarkReport(
+        size=size,
+        plans={plan.name: asdict(plan) for plan in (STANDARD, HARD, NEGATIVE)},
+        versions={
+            "models": describer.models_version,
+            "region weights": rules.weights.version,
+            "policy": rules.policy.version,
+            **{f"network {name}": network.digest for name, network in networks.items()},
+        },
+        sets=tuple(measure_sets(shelf, rules.weights, rules.policy.least_weight)),
+        verdicts=measure_verdicts(shelf, rules, read_same_designs(root)),
+        missing=tuple(missing_rows(networks)),
+    )

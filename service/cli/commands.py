@@ -32,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
 )
 add_transfer_commands(index_app)
-app.command(epilog="Example: [bold]selvedge benchmark --originals 150[/bold]")(benchmark)
+app.command(epilog="Example: [bold]selvedge benchmark --ablations var/training/ablations[/bold]")(benchmark)
 app.command(epilog="Example: [bold]selvedge work --port 8001[/bold]")(work)
 for _name, _part in (("index", index_app), ("keys", keys_app), ("weights", weights_app)):
     app.add_typer(_part, name=_name)

@@ -45,7 +45,10 @@ class Original:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copy:
-    """A copycat's photo. `altered` names regions of the original; in a `flipped` one left and right changed places."""
+    """A copycat's photo. `altered` names regions of the original; in a `flipped` one left and right changed places.
+
+    `covered` names regions of the original that something lies over: neither altered nor all there.
+    """
 
     original: str
     pixels: Pixels
@@ -53,6 +56,7 @@ class Copy:
     edits: tuple[str, ...]
     flipped: bool
     recoloured: bool
+    covered: tuple[RegionName, ...] = ()
 
     def jpeg(self) -> bytes:
         """The bytes that would be uploaded."""
@@ -112,12 +116,14 @@ def copy_maker(root: Path, labels: Path) -> CopyMaker:
     """Donors and grounds from training photos, the same for every fold that is measured."""
     originals = read_originals(root, labels, Fold.TRAIN)
     spread = originals[:: max(1, len(originals) // (DONOR_COUNT + GROUND_COUNT))]
+    # A small data set lends half of its photos for each.
+    lending = min(DONOR_COUNT, len(spread) // 2)
     donors = [
         patch
-        for original in spread[:DONOR_COUNT]
+        for original in spread[:lending]
         if (patch := cut_patch(GarmentPicture(original.pixels(), original.mask(), original.landmarks))) is not None
     ]
-    return CopyMaker(tuple(donors), tuple(_ground(original) for original in spread[DONOR_COUNT:]))
+    return CopyMaker(tuple(donors), tuple(_ground(original) for original in spread[lending:]))
 
 
 def read_pixels(path: Path) -> Pixels:

@@ -33,11 +33,13 @@ _NECKLINE = ("neck_L", "neck_front_L", "neck_front_center", "neck_front_R", "nec
 _OPEN_NECKLINE = ("neck_L", "neck_front_L", "front_top_L", "front_top_R", "neck_front_R", "neck_R")
 
 
-def shorten_sleeve(picture: GarmentPicture, name: RegionName, rng: np.random.Generator) -> GarmentPicture | None:
-    """The sleeve cut off at a third to two thirds of its length."""
+def shorten_sleeve(
+    picture: GarmentPicture, name: RegionName, rng: np.random.Generator, kept: float | None = None
+) -> GarmentPicture | None:
+    """The sleeve cut off at a third to two thirds of its length, or where `kept` (a share of it) says."""
     if name not in SLEEVES or not picture.landmarks.category.has_sleeves:
         return None
-    kept = float(rng.uniform(0.35, 0.65))
+    kept = float(rng.uniform(0.35, 0.65)) if kept is None else kept
     torso = region_box_area(picture, RegionName.CHEST) | region_box_area(picture, RegionName.WAIST)
     cut = sleeve_band(picture, name, kept, 1.0, wider=0.35)
     outer, inner = sleeve_sides(picture, name)

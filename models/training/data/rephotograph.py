@@ -17,6 +17,9 @@ from models.types import Landmarks
 IRONED = 0.6
 """Of the copies that lie in other folds: how many have lost their own."""
 
+WORST_JPEG = 15
+"""Quality below which no shop would show a photo, however hard the set."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rephotographed:
@@ -55,7 +58,7 @@ def rephotograph(
 ) -> Rephotographed:
     """Lay the garment on `ground` (any size, uint8 RGB) and take a photo of the same size as `pixels`.
 
-    `hardness` 0..1 scales warp, light and damage. Landmarks are carried along; those that leave the picture turn
+    `hardness` scales warp, light and damage. Landmarks are carried along; those that leave the picture turn
     invisible. A colourway turns all cloth alike, so no region changes relative to the others.
     """
     odds = odds or Odds()
@@ -203,7 +206,7 @@ def _photograph(pixels: Pixels, rng: np.random.Generator, hardness: float) -> Pi
         # Grey grain at one value a pixel: a third of the cost of three, and what JPEG keeps of noise anyway.
         grain = rng.standard_normal(pixels.shape[:2], dtype=np.float32) * rng.uniform(1, 5)
         pixels = (pixels + grain[..., None]).clip(0, 255).astype(np.uint8)
-    quality = int(rng.uniform(90 - 50 * hardness, 95))
+    quality = int(rng.uniform(max(WORST_JPEG, 90 - 50 * hardness), 95))
     encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
     return np.ascontiguousarray(decoded[..., ::-1])

@@ -1,7 +1,9 @@
-"""What is fixed before any training: region odds of every group, hand-set weights, a digest of both plans."""
+"""What is fixed before any training: region odds of every group, hand-set weights, the plans and their digests."""
 
-from models.benchmark.run import HAND_SET
-from models.benchmark.sets import HARD, NEGATIVE, STANDARD, edit_odds, plans_digest
+from dataclasses import replace
+
+from models.benchmark.methods import HAND_SET
+from models.benchmark.sets import HARD, NEGATIVE, STANDARD, UNIFORM, edit_odds, plan_digest
 from models.taxonomy import REGIONS, WeightGroup
 from models.weighting import read_weight_table
 
@@ -21,7 +23,26 @@ def test_hand_set_weights_are_uniform_over_what_is_named() -> None:
 
 
 def test_copies_have_two_regions_at_most_and_hard_negatives_three_at_least() -> None:
-    """PS-Net's definition of a plagiarised garment."""
+    """PS-Net's definition of a plagiarised garment; negatives are photographed as hard as the copies beside them."""
     assert STANDARD.most == HARD.fewest == HARD.most == 2
     assert NEGATIVE.fewest == 3
-    assert len(plans_digest()) == 8
+    assert NEGATIVE.hardness == HARD.hardness
+
+
+def test_some_copies_are_of_another_category() -> None:
+    """The paper's ground truth may be a short-sleeved copy of a long-sleeved garment."""
+    assert HARD.other_category > 0
+    assert STANDARD.other_category > 0
+
+
+def test_a_uniform_prior_changes_nothing_else() -> None:
+    """Or what weights gain under it could not be compared."""
+    for plan, uniform in zip((STANDARD, HARD), UNIFORM, strict=True):
+        assert replace(uniform, name=plan.name, uniform=False) == plan
+
+
+def test_what_was_made_under_another_plan_is_made_anew() -> None:
+    """Files of copies are kept under the digest of their plan."""
+    digests = {plan_digest(plan) for plan in (STANDARD, HARD, NEGATIVE, *UNIFORM, replace(HARD, hardness=2.0))}
+    assert len(digests) == 6
+    assert plan_digest(STANDARD) == plan_digest(replace(STANDARD))

@@ -1,0 +1,214 @@
+"""From answers to figures: what is called a copy and what kind, what is called one wrongly, what is named altered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.benchmark.methods import SHIPPED
+from models.benchmark.metrics import Figure, balanced_accuracy, bootstrap
+from models.benchmark.ranking import Ranking, rank
+from models.benchmark.reliability import Reliability, reliability_of
+from models.benchmark.run import Shelf
+from models.benchmark.sets import HARD, STANDARD
+from models.benchmark.sightings import Truth
+from models.benchmark.table import EditLine, by_edit
+from service.benchmark_verdicts import (
+    Answer,
+    SeenGarments,
+    answer_all,
+    compare_pair,
+    gallery_of,
+    match_of,
+    seen_garments,
+)
+from service.check import Rules
+from service.verdict import Match, Verdict
+
+SETS = (STANDARD.name, HARD.name)
+LEAST_COPIES = {STANDARD.name: "≥ 0.85", HARD.name: "≥ 0.60"}
+LEAST_NAMED = {STANDARD.name: "≥ 0.90", HARD.name: "≥ 0.80"}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """A measure of verdicts beside what issue 3 asks for; the figure's count is garments (photos, pairs)."""
+
+    measure: str
+    asked: str
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Of the best hit a garment, copies of one set and originals without a copy 1:1, `pairs` in all."""
+
+    name: str
+    pairs: int
+    reliability: Reliability
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictReport:
+    """`edits`: set → its kinds of edits."""
+
+    lines: tuple[VerdictLine, ...]
+    calibrations: tuple[Calibration, ...]
+    edits: Mapping[str, tuple[EditLine, ...]]
+
+
+def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]) -> VerdictReport:
+    """With the shipped embedder; `same`: pairs of photos that show one design, neither a stranger to the other."""
+    photos = shelf.photos
+    originals = _see(shelf, photos.originals, "originals").largest()
+    gallery = gallery_of(
+        originals,
+        _see(shelf, photos.training, "strangers").largest(),
+        _see(shelf, photos.street, "strangers in the street"),
+    )
+    untouched = _see(shelf, photos.untouched, "photos that nobody copied")
+    hidden = {name: _one_design(name, same) for name in np.unique(untouched.rows.owners).tolist()}
+    quiet = answer_all(untouched, gallery, rules, "judging photos that nobody copied", hidden)
+    lines: list[VerdictLine] = []
+    calibrations, edits = [], {}
+    for name in SETS:
+        copies = _see(shelf, photos.copies[name], name).largest()
+        answers = answer_all(copies, gallery, rules, f"judging {name}")
+        found = [match_of(answer, gallery, answer.owner) for answer in answers]
+        lines += _lines_of_copies(name, answers, found)
+        lines.append(_line_of_regions(name, copies, originals, rules))
+        calibrations += _calibration(name, answers, quiet, untouched, gallery)
+        ranking = rank(shelf.trial(name, SHIPPED, rules.policy.least_weight), rules.weights)
+        edits[name] = tuple(_by_edit(answers, found, ranking))
+    lines.append(_line("false alarms: photos with no copy registered, called a copy", "≤ 0.01", *_alarms(quiet)))
+    lines += _lines_of_negatives(shelf, rules, gallery)
+    lines.append(_line_of_pairs(photos.pairs, untouched.largest(), rules))
+    return VerdictReport(tuple(lines), tuple(calibrations), edits)
+
+
+def _see(shelf: Shelf, paths: Sequence[Path], words: str) -> SeenGarments:
+    return seen_garments(paths, shelf.embedded(paths, SHIPPED, words))
+
+
+def _one_design(name: str, same: frozenset[frozenset[str]]) -> frozenset[str]:
+    """The photo itself, and what people judged to be the same design."""
+    return frozenset({name}).union(*(pair for pair in same if name in pair))
+
+
+def _line(measure: str, asked: str, values: Sequence[bool], garments: Sequence[object]) -> VerdictLine:
+    return VerdictLine(measure, asked, bootstrap(np.array(values, dtype=np.float64), np.array(garments)))
+
+
+def _lines_of_copies(name: str, answers: Sequence[Answer], found: Sequence[Match | None]) -> list[VerdictLine]:
+    owners = [answer.owner for answer in answers]
+    called = [match is not None and match.verdict.is_copy for match in found]
+    kinds = [
+        (match.verdict is Verdict.PARTIAL_COPY, owner)
+        for match, owner in zip(found, owners, strict=True)
+        if match is not None and match.verdict.is_copy
+    ]
+    return [
+        _line(f"{name}: the original's verdict is a copy", LEAST_COPIES[name], called, owners),
+        _line(f"{name}: of those, called a partial copy", "≥ 0.85", *(zip(*kinds, strict=True) if kinds else ((), ()))),
+    ]
+
+
+def _line_of_regions(name: str, copies: SeenGarments, originals: SeenGarments, rules: Rules) -> VerdictLine:
+    """Regions of each copy against its original, wherever it ranks; what lies under something counts as nothing."""
+    of_owner = dict(zip(originals.rows.owners.tolist(), originals.garments, strict=True))
+    said, true, owners = [], [], []
+    for garment, truth, owner in zip(copies.garments, copies.truths, copies.rows.owners.tolist(), strict=True):
+        original = of_owner[owner]
+        if garment is None or original is None:
+            continue
+        for finding in compare_pair(garment, original, rules).regions:
+            if finding.agrees is not None and finding.name not in truth.covered:
+                said.append(not finding.agrees)
+                true.append(finding.name in truth.altered)
+                owners.append(owner)
+    figure = balanced_accuracy(said, true, owners)
+    return VerdictLine(f"{name}: which regions were altered, balanced accuracy", LEAST_NAMED[name], figure)
+
+
+def _alarms(answers: Sequence[Answer]) -> tuple[list[bool], list[str]]:
+    """Photos of which some garment is called a copy of something; and whose they are."""
+    alarms: dict[int, bool] = {}
+    owners: dict[int, str] = {}
+    for answer in answers:
+        called = any(match.verdict.is_copy for _, match in answer.matches)
+        alarms[answer.photo] = alarms.get(answer.photo, False) or called
+        owners[answer.photo] = answer.owner
+    return list(alarms.values()), list(owners.values())
+
+
+def _lines_of_negatives(shelf: Shelf, rules: Rules, gallery: SeenGarments) -> list[VerdictLine]:
+    negatives = _see(shelf, shelf.photos.negatives, "hard negatives").largest()
+    answers = answer_all(negatives, gallery, rules, "judging hard negatives")
+    own = [match_of(answer, gallery, answer.owner) for answer in answers]
+    called = [match is not None and match.verdict.is_copy for match in own]
+    blanks = _see(shelf, shelf.photos.blanks, "prints on one blank").largest()
+    itself = {name: frozenset({name}) for name in blanks.rows.owners.tolist()}
+    printed = answer_all(blanks, gallery_of(gallery, blanks), rules, "judging prints on one blank", itself)
+    return [
+        _line("three or more regions changed, called a copy", "–", called, [answer.owner for answer in answers]),
+        _line("other designs on the same blank, called a copy", "≤ 0.05", *_alarms(printed)),
+    ]
+
+
+def _line_of_pairs(pairs: Sequence[tuple[str, str]], untouched: SeenGarments, rules: Rules) -> VerdictLine:
+    """Called a copy either way round."""
+    of_photo = dict(zip(untouched.rows.owners.tolist(), untouched.garments, strict=True))
+    called, names = [], []
+    for a, b in pairs:
+        first, second = of_photo[a], of_photo[b]
+        if first is None or second is None:
+            continue
+        both = (compare_pair(first, second, rules), compare_pair(second, first, rules))
+        called.append(any(match.verdict.is_copy for match in both))
+        names.append(a)
+    return _line("look-alikes judged similar by eye, called a copy", "≤ 0.02", called, names)
+
+
+def _calibration(
+    name: str, answers: Sequence[Answer], quiet: Sequence[Answer], untouched: SeenGarments, gallery: SeenGarments
+) -> list[Calibration]:
+    """As many copies as originals without a copy; of each the hit that stands first."""
+    alone = [answer for answer, main in zip(quiet, untouched.rows.largest.tolist(), strict=True) if main]
+    copied = [
+        (match.probability, bool(gallery.rows.owners[place] == answer.owner))
+        for answer in answers
+        for place, match in answer.matches[:1]
+    ]
+    strangers = [(match.probability, False) for answer in alone for _, match in answer.matches[:1]]
+    count = min(len(copied), len(strangers))
+    if not count:
+        return []
+    pairs = [part[at * len(part) // count] for part in (copied, strangers) for at in range(count)]
+    stated, happened = zip(*pairs, strict=True)
+    return [Calibration(name, len(pairs), reliability_of(stated, happened))]
+
+
+def _by_edit(answers: Sequence[Answer], found: Sequence[Match | None], ranking: Ranking) -> list[EditLine]:
+    return by_edit(
+        [_kinds(answer.truth) for answer in answers],
+        ranking.owners,
+        {
+            "recall@20": ranking.of_copy <= 20,
+            "top-1": ranking.of_original <= 1,
+            "top-20": ranking.of_original <= 20,
+            "called a copy": [match is not None and match.verdict.is_copy for match in found],
+        },
+    )
+
+
+def _kinds(truth: Truth) -> list[str]:
+    """What was done to regions, then to the whole photo."""
+    whole = {
+        "whole photo: flipped": truth.flipped,
+        "whole photo: another colour": truth.recoloured,
+        "whole photo: partly covered": bool(truth.covered),
+    }
+    return [*dict.fromkeys(truth.edits), *(words for words, true in whole.items() if true)]

@@ -1,0 +1,163 @@
+"""The benchmark as Markdown and JSON: what must be reached first, then every table; n is garments throughout."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
+
+from models.benchmark.metrics import Figure
+from models.benchmark.photos import Size
+from models.benchmark.ranking import METRICS
+from models.benchmark.run import SetReport
+from models.benchmark.sets import HARD, STANDARD
+from models.benchmark.table import ALL
+from service.benchmark_measures import VerdictReport
+
+LEARNED = "shipped, learned weights"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkReport:
+    """All that was measured, and with what. `versions`: networks, weights and policy by name; `plans`: set → what its
+    copies are like; `missing`: rows that could not be measured."""
+
+    size: Size
+    plans: Mapping[str, Mapping[str, Any]]
+    versions: Mapping[str, str]
+    sets: tuple[SetReport, ...]
+    verdicts: VerdictReport
+    missing: tuple[str, ...]
+
+    def as_json(self) -> str:
+        """Numbers that could not be measured are null."""
+        return json.dumps(_plain(self), indent=1, allow_nan=False) + "\n"
+
+    def markdown(self, plots: Sequence[str] = ()) -> str:
+        """`plots`: PNG files beside the report."""
+        parts = ["# Benchmark", *_preface(self), *_reached(self)]
+        for one in self.sets:
+            parts += _set(one)
+        parts += _verdicts(self.verdicts)
+        for name, lines in self.verdicts.edits.items():
+            parts += [f"## {name}: by kind of edit (shipped, learned weights)"]
+            rows = [[line.edit, str(line.copies), *map(str, line.figures.values())] for line in lines]
+            parts += [_table(["edit", "copies", *(list(lines[0].figures) if lines else [])], rows)]
+        parts += [f"![{name.removesuffix('.png')}]({name})" for name in plots]
+        return "\n\n".join(parts) + "\n"
+
+
+def _preface(report: BenchmarkReport) -> Iterator[str]:
+    yield (
+        "Made copies of validation garments, 95 % bootstrap intervals over garments, n garments a row. `recall@20` and "
+        "`mAP` as in the paper: the original asks, its copies and the distractors answer. `top-k` as in service: the "
+        "copy asks, everything registered answers. Garments are drawn evenly from the four categories. No data set of "
+        "real copies is public; the edits are ours (`models/benchmark/sets.py`)."
+    )
+    yield "\n".join(f"- {name}: {version}" for name, version in report.versions.items())
+    yield "\n".join(f"- {name}: {_told(plan)}" for name, plan in report.plans.items())
+    if report.missing:
+        yield f"**Not measured here** (no such network was given with `--ablations`): {', '.join(report.missing)}."
+    if report.size.originals < 100:
+        yield "**A small run: it shows that all works, its figures mean little.**"
+
+
+def _reached(report: BenchmarkReport) -> Iterator[str]:
+    rows = []
+    for words, asked, figure in _must_reach(report):
+        rows.append([words, asked, "–" if figure is None else str(figure), reached(asked, figure)])
+    yield "## What must be reached"
+    yield _table(["measure", "asked", "measured", "reached"], rows)
+
+
+def _must_reach(report: BenchmarkReport) -> Iterator[tuple[str, str, Figure | None]]:
+    yield "hard, learned weights: recall@20", "≥ 0.85", _figure(report, HARD.name, "recall@20")
+    yield "hard, learned weights: mAP", "≥ 0.50", _figure(report, HARD.name, "mAP")
+    gain = "as shipped over Traditional"
+    yield "hard, gain over Traditional: recall@20", "≥ 0.20", _gain(report, HARD.name, gain, "recall@20")
+    yield "hard, gain over Traditional: mAP", "≥ 0.16", _gain(report, HARD.name, gain, "mAP")
+    yield "standard, learned weights: top-1", "≥ 0.90", _figure(report, STANDARD.name, "top-1")
+    yield "standard, learned weights: top-20", "≥ 0.98", _figure(report, STANDARD.name, "top-20")
+    for question in ("attention, learned weights", "learned weights, as shipped"):
+        for name in (STANDARD.name, HARD.name):
+            for metric in ("recall@20", "mAP"):
+                figure = _gain(report, name, question, metric)
+                yield f"{name}, gain of {question}: {metric}", "interval above 0", figure
+    for line in report.verdicts.lines:
+        yield line.measure, line.asked, line.figure
+    for one in report.verdicts.calibrations:
+        for words, asked, value in (
+            ("calibration error (ECE)", "≤ 0.05", one.reliability.error),
+            ("Brier skill", "≥ 0.50", one.reliability.skill),
+        ):
+            yield f"{one.name}: {words}", asked, Figure(value, math.nan, math.nan, one.pairs)
+
+
+def _figure(report: BenchmarkReport, name: str, metric: str) -> Figure | None:
+    lines = [line for one in report.sets if one.name == name for line in one.lines]
+    return next((line.figures[metric] for line in lines if line.method == LEARNED and line.group == ALL), None)
+
+
+def _gain(report: BenchmarkReport, name: str, question: str, metric: str) -> Figure | None:
+    gains = [gain for one in report.sets if one.name == name for gain in one.gains]
+    return next((gain.figures[metric] for gain in gains if gain.question == question), None)
+
+
+def reached(asked: str, figure: Figure | None) -> str:
+    """Whether a figure is what is asked: yes, no, or – where nothing is asked or measured."""
+    if figure is None or not figure.count or asked == "–":
+        return "–"
+    if asked == "interval above 0":
+        return "yes" if figure.low > 0 else "no"
+    sign, bound = asked.split()
+    return "yes" if (figure.value >= float(bound) if sign == "≥" else figure.value <= float(bound)) else "no"
+
+
+def _set(one: SetReport) -> Iterator[str]:
+    yield f"## {one.name}: {one.copies} copies of {one.originals} garments, gallery {one.gallery}"
+    rows = [
+        [line.method, line.group, str(line.figures["top-1"].count), *(str(line.figures[name]) for name in METRICS)]
+        for line in one.lines
+    ]
+    yield _table(["method", "group", "n", *METRICS], rows)
+    if one.gains:
+        yield f"### {one.name}: what one gains on the other, garment by garment, the four categories together"
+        gained = [
+            [gain.question, f"{gain.method} − {gain.other}", *(str(gain.figures[name]) for name in METRICS)]
+            for gain in one.gains
+        ]
+        yield _table(["question", "difference", *METRICS], gained)
+
+
+def _verdicts(verdicts: VerdictReport) -> Iterator[str]:
+    yield "## Verdicts, with the shipped embedder and policy"
+    rows = [[line.measure, line.asked, str(line.figure), str(line.figure.count)] for line in verdicts.lines]
+    yield _table(["measure", "asked", "measured", "n"], rows)
+    yield "### Calibration: best hit a garment, copies and originals 1:1, ten equal-mass bins"
+    calibrated = [
+        [one.name, str(one.pairs), f"{one.reliability.error:.3f}", f"{one.reliability.skill:.3f}"]
+        for one in verdicts.calibrations
+    ]
+    yield _table(["set", "pairs", "ECE", "Brier skill"], calibrated)
+
+
+def _told(plan: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in plan.items() if name != "name")
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

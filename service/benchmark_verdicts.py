@@ -1,0 +1,125 @@
+"""Verdicts of the benchmark: kept photos through the rules of `service/verdict.py`, with the policy in force.
+
+A copy is asked for by the garment that its photo is about; a photo that nobody copied by all of its garments, against
+everything registered but itself and what shows the same design. The best twenty by S are judged, as a check does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from models.benchmark.embeddings import Embedded, joined, score_all
+from models.benchmark.ranking import weights_of
+from models.benchmark.sightings import Truth, read_sighted
+from models.types import DescribedGarment, RegionEmbeddings
+from service.check import Rules
+from service.compare import compare_garments
+from service.verdict import Match, judge
+
+TOP = 20
+"""Hits that a check judges unless asked for more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenGarments:
+    """Garments with what serving knows of them, beside their rows; None where a photo showed none.
+
+    `truths` (one a row): what was done to the photo.
+    """
+
+    rows: Embedded
+    garments: tuple[DescribedGarment | None, ...]
+    truths: tuple[Truth, ...]
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> SeenGarments:
+        places = np.flatnonzero(chosen).tolist()
+        return SeenGarments(
+            self.rows.where(chosen),
+            tuple(self.garments[place] for place in places),
+            tuple(self.truths[place] for place in places),
+        )
+
+    def largest(self) -> SeenGarments:
+        """One garment a photo: the one that it is about."""
+        return self.where(self.rows.largest)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a check said of one garment: matches of registered garments by their place in the gallery, best S first."""
+
+    owner: str
+    photo: int
+    truth: Truth
+    matches: tuple[tuple[int, Match], ...]
+
+
+def seen_garments(paths: Sequence[Path], rows: Embedded) -> SeenGarments:
+    """`rows` are those of `embed_once` for the same `paths`."""
+    garments: list[DescribedGarment | None] = []
+    truths: list[Truth] = []
+    for path in paths:
+        photo = read_sighted(path)
+        truths += [photo.truth] * max(1, len(photo.sightings))
+        if not photo.sightings:
+            garments.append(None)
+        for sighting in photo.sightings:
+            seen, mirrored = (_embeddings(rows, len(garments), way) for way in (0, 1))
+            garments.append(sighting.described(seen, mirrored))
+    return SeenGarments(rows, tuple(garments), tuple(truths))
+
+
+def gallery_of(*parts: SeenGarments) -> SeenGarments:
+    return SeenGarments(
+        joined(*(part.rows for part in parts)),
+        sum((part.garments for part in parts), ()),
+        sum((part.truths for part in parts), ()),
+    )
+
+
+def answer_all(
+    queries: SeenGarments,
+    gallery: SeenGarments,
+    rules: Rules,
+    words: str,
+    hidden: Mapping[str, frozenset[str]] | None = None,
+) -> list[Answer]:
+    """A check of every query garment; `hidden`: owner of a query → owners that are not registered for it."""
+    scores = score_all(queries.rows, gallery.rows, weights_of(queries.rows, rules.weights), rules.policy.least_weight)
+    answers = []
+    for row in track(range(len(scores)), words, disable=not len(scores)):
+        owner = str(queries.rows.owners[row])
+        allowed = ~np.isin(gallery.rows.owners, list((hidden or {}).get(owner, frozenset())))
+        best = np.argsort(-np.where(allowed, scores[row], -1.0), kind="stable")[:TOP].tolist()
+        hits = [place for place in best if allowed[place] and scores[row, place] > -1]
+        garment = queries.garments[row]
+        matches = () if garment is None else tuple(_judge(garment, gallery, place, rules) for place in hits)
+        answers.append(Answer(owner, int(queries.rows.photos[row]), queries.truths[row], matches))
+    return answers
+
+
+def compare_pair(ours: DescribedGarment, theirs: DescribedGarment, rules: Rules) -> Match:
+    """The verdict on one pair, as `POST /compare` gives it."""
+    weights = rules.weights_of(ours.detection.category.group, None)
+    return judge(compare_garments(ours, theirs, weights, rules.cohort), weights, rules.policy)
+
+
+def match_of(answer: Answer, gallery: SeenGarments, owner: str) -> Match | None:
+    """The match of that owner's garment, None where it is not among the best."""
+    return next((match for place, match in answer.matches if gallery.rows.owners[place] == owner), None)
+
+
+def _judge(garment: DescribedGarment, gallery: SeenGarments, place: int, rules: Rules) -> tuple[int, Match]:
+    registered = gallery.garments[place]
+    assert registered is not None
+    return place, compare_pair(garment, registered, rules)
+
+
+def _embeddings(rows: Embedded, place: int, way: int) -> RegionEmbeddings:
+    return RegionEmbeddings(rows.vectors[place, way], rows.colours[place, way])

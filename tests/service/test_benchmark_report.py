@@ -1,0 +1,86 @@
+"""The report: what must be reached, every table, and JSON that any reader accepts."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from models.benchmark.metrics import NOTHING, Figure, bootstrap
+from models.benchmark.photos import QUICK, Size
+from models.benchmark.ranking import Ranking
+from models.benchmark.reliability import reliability_of
+from models.benchmark.run import SetReport
+from models.benchmark.sets import HARD, STANDARD
+from models.benchmark.table import by_edit, gain_of, lines_of
+from service.benchmark_measures import Calibration, VerdictLine, VerdictReport
+from service.benchmark_report import LEARNED, BenchmarkReport, reached
+
+TRADITIONAL = "Traditional"
+
+
+def ranking(places: list[int]) -> Ranking:
+    owners = np.array(["a", "b", "c"])
+    return Ranking(owners, np.array(["dress"] * 3), np.array(places, float), np.array(places, float))
+
+
+def report_of(size: Size = QUICK, missing: tuple[str, ...] = ("pcb",)) -> BenchmarkReport:
+    """Learned weights find everything, Traditional a third."""
+    good, poor = ranking([1, 1, 1]), ranking([1, 50, 60])
+    lines = (*lines_of(TRADITIONAL, poor), *lines_of(LEARNED, good))
+    gain = gain_of("as shipped over Traditional", (LEARNED, good), (TRADITIONAL, poor))
+    edits = tuple(by_edit([("band",), ("band",), ()], good.owners, {"top-1": [1, 1, 0], "called a copy": [1, 0, 0]}))
+    verdicts = VerdictReport(
+        (
+            VerdictLine("false alarms", "≤ 0.01", bootstrap([0, 0, 1], ["a", "b", "c"])),
+            VerdictLine("nothing", "–", NOTHING),
+        ),
+        (Calibration("hard", 4, reliability_of([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])),),
+        {"hard": edits, "standard": ()},
+    )
+    sets = tuple(SetReport(name, 3, 3, 3000, lines, (gain,)) for name in ("standard", "hard"))
+    plans = {plan.name: asdict(plan) for plan in (STANDARD, HARD)}
+    return BenchmarkReport(size, plans, {"policy": "p-1"}, sets, verdicts, missing)
+
+
+def test_every_table_is_written() -> None:
+    """Sets, gains, verdicts, calibration, kinds of edits, and the plots that were drawn."""
+    text = report_of().markdown(["methods.png"])
+    for words in ("## hard: 3 copies of 3 garments, gallery 3000", "as shipped over Traditional", "false alarms",
+                  "Brier skill", "| band | 2 |", "![methods](methods.png)", "policy: p-1"):  # fmt: skip
+        assert words in text, words
+
+
+def test_what_was_not_measured_is_owned_up_to() -> None:
+    """Missing networks, and a run too small to mean anything."""
+    assert "pcb" in report_of().markdown()
+    assert "A small run" in report_of().markdown()
+    whole = report_of(Size(), ()).markdown()
+    assert "Not measured here" not in whole
+    assert "A small run" not in whole
+
+
+@pytest.mark.parametrize(
+    ("asked", "figure", "wanted"),
+    [
+        ("≥ 0.85", Figure(0.85, 0.8, 0.9, 9), "yes"),
+        ("≥ 0.85", Figure(0.84, 0.8, 0.9, 9), "no"),
+        ("≤ 0.01", Figure(0.01, 0, 0.02, 9), "yes"),
+        ("≤ 0.01", Figure(0.02, 0, 0.04, 9), "no"),
+        ("interval above 0", Figure(0.05, 0.01, 0.1, 9), "yes"),
+        ("interval above 0", Figure(0.05, -0.01, 0.1, 9), "no"),
+        ("–", Figure(0.5, 0.4, 0.6, 9), "–"),
+        ("≥ 0.85", NOTHING, "–"),
+        ("≥ 0.85", None, "–"),
+    ],
+)
+def test_a_measure_is_held_to_what_is_asked(asked: str, figure: Figure | None, wanted: str) -> None:
+    """A gain must be beyond its interval; what was not measured is not reached either."""
+    assert reached(asked, figure) == wanted
+
+
+def test_the_json_holds_all_and_no_number_that_is_none() -> None:
+    """NaN is not JSON."""
+    read = json.loads(report_of().as_json(), parse_constant=pytest.fail)
+    assert read["verdicts"]["lines"][1]["figure"]["value"] is None
+    assert read["sets"][1]["gains"][0]["figures"]["recall@20"]["value"] == pytest.approx(2 / 3)

@@ -37,7 +37,7 @@ def snapshot(
 ) -> None:
     """Write a snapshot, which shortens the next start; with --output a backup to restore from."""
     from index.backup import write_backup
-    from index.photos import PhotoStore
+    from service.bootstrap_index import open_photos
 
     settings = command_settings(data_dir, database_url)
     with loaded_index(settings) as (catalogue, live, _):
@@ -46,7 +46,7 @@ def snapshot(
                 path = live.write_snapshot(tick)
             Console().print(f"snapshot: {path}", markup=False, highlight=False)
             return
-        photos = PhotoStore(settings.data_dir.resolve() / "photos")
+        photos = open_photos(settings)
         with progress_bar("photos copied", catalogue.counts().photos) as tick:
             manifest = write_backup(catalogue, photos, live, output.resolve(), tick)
     said = "" if manifest.record else "; the record is in PostgreSQL: back it up with pg_dump, after this"
@@ -64,6 +64,7 @@ def restore(
 ) -> None:
     """Check a backup, copy it into an empty data dir, and verify what a service would start from there."""
     from index.backup import check_backup, restore_backup
+    from service.bootstrap_index import open_photos
     from service.cli.data_dir import hold_data_dir
 
     settings = command_settings(data_dir, database_url)
@@ -71,7 +72,8 @@ def restore(
         with progress_bar("photos checked") as tick:
             check_backup(backup, tick)
         with progress_bar("photos copied") as tick:
-            manifest = restore_backup(backup, settings.data_dir.resolve(), record_file(settings), tick)
+            photos = None if settings.photos.url is None else open_photos(settings)
+            manifest = restore_backup(backup, settings.data_dir.resolve(), record_file(settings), tick, photos)
         Console().print(f"{manifest.items} items and {manifest.photos} photos restored; comparing", highlight=False)
         _verify(settings, {"items": manifest.items, "garments of all models": manifest.garments})
 

@@ -101,12 +101,12 @@ def reembed_all(
     settings: Settings, catalogue: Catalogue, describer: Describer, tick: Callable[[], None], skip_failed: bool
 ) -> Reembedded:
     """Every photo that these models have not described, at a low priority."""
-    from index.photos import PhotoStore
     from index.reembedding import reembed
     from service.bootstrap import make_decoder
+    from service.bootstrap_index import open_photos
 
     os.nice(max(0, NICENESS - os.nice(0)))
-    photos = PhotoStore(settings.data_dir.resolve() / "photos")
+    photos = open_photos(settings)
     with ExitStack() as opened:
         decoder = make_decoder(settings.images)
         opened.callback(decoder.close)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -20,10 +19,10 @@ from index.blocks import best_each_garment
 from index.errors import EmbeddingMismatch, IndexUnavailable
 from index.labels import Exclusions, Ids
 from index.manifest import Moment
-from index.milvus_collections import Floats, MilvusCollections
+from index.milvus_collections import MilvusCollections
+from index.milvus_questions import groups_of, rule_of
 from index.types import Query
-from index.vectors import Candidates, Designs, comparable
-from models.scoring import scaled_query
+from index.vectors import Candidates, Designs
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +55,7 @@ class Collection:
     record: Moment | None
 
     def with_written(self, masks: frozenset[int], more: int) -> Self:
-        return type(self)(
-            self.name, self.dimension, self.masks | masks, self.garments + more, self.moment, self.record
-        )
+        return type(self)(self.name, self.dimension, self.masks | masks, self.garments + more, self.moment, self.record)
 
 
 class MilvusVectors:
@@ -227,46 +224,7 @@ class MilvusVectors:
 
     def _search(self, served: Collection, query: Query, exclusions: Exclusions, count: int) -> Candidates:
         parts = []
-        for masks, vectors in _groups(served.masks, query):
+        for masks, vectors in groups_of(served.masks, query):
             found = self._collections.search(served.name, vectors, rule_of(exclusions, masks), count)
             parts += [Candidates(*columns) for columns in found]
         return best_each_garment(parts, count)
-
-
-def rule_of(exclusions: Exclusions, masks: list[int]) -> str:
-    """As a filter of Milvus: garments of these masks that may answer."""
-    said = [
-        f"tenant == {exclusions.tenant_key}",
-        f"mask in {masks}",
-        f"disabled_until <= {exclusions.now}",
-    ]
-    if exclusions.item_number is not None:
-        said.append(f"item != {exclusions.item_number}")
-    if exclusions.seller_key is not None:
-        said.append(f"seller != {exclusions.seller_key}")
-    if exclusions.categories:
-        said.append(f"category in {sorted(exclusions.categories)}")
-    if exclusions.published_before is not None:
-        said.append(f"published < {exclusions.published_before}")
-    return " and ".join(said)
-
-
-def _groups(masks: frozenset[int], query: Query) -> Iterator[tuple[list[int], Floats]]:
-    """(masks, scaled queries (1..2, 5·D)): masks that share the same regions with the query are asked for at once.
-
-    Each orientation that may be compared with them is a query. A region that the item has and the query lacks weighs
-    nothing, so that the score is exact for all masks of a group.
-    """
-    sharing: dict[tuple[int | None, ...], list[int]] = {}
-    orientations = (query.embeddings, query.mirrored)
-    for mask in sorted(masks):
-        shared = tuple(seen.mask & mask if comparable(seen.mask, mask, query) else None for seen in orientations)
-        sharing.setdefault(shared, []).append(mask)
-    for shared, together in sharing.items():
-        scaled = [
-            scaled_query(seen, together[0], query.weights)
-            for seen, regions in zip(orientations, shared, strict=True)
-            if regions is not None
-        ]
-        if scaled:
-            yield together, np.array(scaled, dtype=np.float32)

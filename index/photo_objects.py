@@ -35,7 +35,7 @@ class ObjectPhotoStore:
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         with _asking("open it"):
             # Other processes write too: what was listed a while ago is not what is there.
-            self._store, folder = fsspec.core.url_to_fs(url, use_listings_cache=False)
+            self._store, folder = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
         self._folder = folder.rstrip("/")
         self._patience: dict[str, Any] = {"timeout": timeout_s} if isinstance(self._store, AsyncFileSystem) else {}
 
@@ -64,6 +64,7 @@ class ObjectPhotoStore:
 
     def discard(self, sha256: str, still_wanted: Callable[[str], bool]) -> None:
         """Delete the object unless it is wanted; put back where it has become wanted meanwhile."""
+        path = self._path(sha256)
         if still_wanted(sha256):
             return
         try:
@@ -72,7 +73,6 @@ class ObjectPhotoStore:
             return
         except PhotoDamaged:
             data = b""  # nothing to put back
-        path = self._path(sha256)
         self._delete(path)
         if data and still_wanted(sha256):
             self._put(path, data)

@@ -14,8 +14,8 @@ from index.following import FOLLOW_EVERY_S, Follower, Staleness
 from index.live import LiveIndex
 from index.photos import PhotoFiles, PhotoStore
 from index.search import find_hits
-from index.shared_live import KeptVectors, SharedLiveIndex
 from index.shards import Shards
+from index.shared_live import KeptVectors, SharedLiveIndex
 from index.snapshot import Snapshots
 from index.types import (
     DEFAULT_TENANT,

@@ -151,9 +151,10 @@ class SharedLiveIndex(LiveIndex):
         """All from the record. Raises LeaseLost, and nothing has taken the place of what was there."""
         sequence = 0
         self._kept.begin(held.token)
-        for sequence, designs in self._catalogue.designs(self._models_version):
+        for read_at, designs in self._catalogue.designs(self._models_version):
             held.check()
             self._kept.extend(designs)
+            sequence = read_at
         if len(self._vectors):
             held.check()
             self._say_reached(sequence)

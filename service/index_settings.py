@@ -23,8 +23,8 @@ class MilvusSettings(BaseModel):
 
     uri: str | None = Field(
         default=None,
-        description="`http://HOST:19530`, or a file ending in `.db` for Milvus Lite in this process, which no second one "
-        "can open; unset: Lite in the data dir",
+        description="`http://HOST:19530`, or a file ending in `.db` for Milvus Lite, which one process alone can open; "
+        "unset: Lite in the data dir",
     )
     token: SecretStr | None = Field(default=None, description="`USER:PASSWORD` or an API key of Milvus")
     prefix: str = Field(

@@ -172,9 +172,7 @@ def test_a_turn_that_ended_too_late_is_taken_again(registry: Registry, monkeypat
     assert (found(registry, 2), registry.sequence) == (["SKU-2"], 2)
 
 
-def test_vectors_of_a_later_state_of_the_record_are_built_anew(
-    registry: Registry, tmp_path: Path, prefix: str
-) -> None:
+def test_vectors_of_a_later_state_of_the_record_are_built_anew(registry: Registry, tmp_path: Path, prefix: str) -> None:
     """A record restored from a backup knows less; what it does not know is not found."""
     add(registry, 1)
     (tmp_path / "restored").mkdir()
@@ -241,7 +239,9 @@ def test_what_a_killed_builder_left_is_dropped_by_the_next(
     whole = collections(prefix)
     vectors._collections.drop(whole[0])
     vectors.begin(50)
-    vectors.settle(np.array([1]), next(d for _, d in Catalogue(f"sqlite:///{tmp_path}/record.db").designs(MODELS_VERSION)))
+    vectors.settle(
+        np.array([1]), next(d for _, d in Catalogue(f"sqlite:///{tmp_path}/record.db").designs(MODELS_VERSION))
+    )
     vectors.close()
     unfinished = collections(prefix)
     assert len(unfinished) == 1 and unfinished != whole

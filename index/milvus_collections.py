@@ -7,6 +7,7 @@ fields is never used: it ranks what each field finds, and loses most of the rest
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,8 @@ class MilvusCollections:
 
     def __init__(self, uri: str, token: str | None = None, timeout_s: float = 10.0) -> None:
         self._timeout_s = timeout_s
+        # It writes a traceback for every failure, which is raised, told and counted here anyway.
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
         if "://" not in uri:
             Path(uri).parent.mkdir(parents=True, exist_ok=True)
         with _asking(f"open {uri}"):

@@ -136,8 +136,6 @@ class MilvusVectors:
             note = self._note_of(name)
             if note is None:
                 continue
-            if self._served is None or self._served.name != name:
-                self._collections.load(name)
             with self._writing:
                 self._served = Collection(
                     name, note.dimension, frozenset(note.masks), note.garments, note.moment, note.record

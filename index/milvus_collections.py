@@ -52,16 +52,17 @@ class MilvusCollections:
 
     def __init__(self, uri: str, token: str | None = None, timeout_s: float = 10.0) -> None:
         self._timeout_s = timeout_s
+        self._loaded: frozenset[str] = frozenset()
         # It writes a traceback for every failure, which is raised, told and counted here anyway.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
         if "://" not in uri:
             Path(uri).parent.mkdir(parents=True, exist_ok=True)
-        with _asking(f"open {uri}"):
+        with self._asking(f"open {uri}"):
             self._client = MilvusClient(uri, token=token or "", timeout=timeout_s)
 
     def names(self, prefix: str) -> list[str]:
         """Of the collections that begin with it, in order."""
-        with _asking("list the collections"):
+        with self._asking("list the collections"):
             found = self._client.list_collections(timeout=self._timeout_s)
         return sorted(name for name in found if name.startswith(prefix))
 
@@ -74,7 +75,7 @@ class MilvusCollections:
             schema.add_field(field, DataType.INT64, is_partition_key=field == "tenant")
         schema.add_field("note", DataType.VARCHAR, max_length=_NOTE_LENGTH)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=REGION_COUNT * dimension)
-        with _asking(f"create {name}"):
+        with self._asking(f"create {name}"):
             indexes = MilvusClient.prepare_index_params()
             # Exact: every approximate index loses recall when the weights move.
             indexes.add_index("vector", index_type="FLAT", metric_type="IP")
@@ -82,42 +83,37 @@ class MilvusCollections:
                 name, schema=schema, index_params=indexes, timeout=self._timeout_s, **_STRONG
             )
 
-    def load(self, name: str) -> None:
-        """Let it be searched, which it may not be after a restart."""
-        with _asking(f"load {name}"):
-            self._client.load_collection(name, timeout=self._timeout_s)
-
     def drop(self, name: str) -> None:
-        with _asking(f"drop {name}"):
+        with self._asking(f"drop {name}"):
             self._client.drop_collection(name, timeout=self._timeout_s)
 
     def flush(self, name: str) -> None:
         """Have what was written in segments rather than in a log."""
-        with _asking(f"flush {name}"):
+        with self._asking(f"flush {name}"):
             self._client.flush(name, timeout=self._timeout_s)
 
     def insert(self, name: str, designs: Designs) -> None:
         """Garments that are not there."""
         for rows in _rows(designs):
-            with _asking("insert garments"):
+            with self._asking("insert garments", name):
                 self._client.insert(name, rows, timeout=self._timeout_s)
 
     def put(self, name: str, designs: Designs) -> None:
         """Garments, in the place of those of the same ids."""
         for rows in _rows(designs):
-            with _asking("write garments"):
+            with self._asking("write garments", name):
                 self._client.upsert(name, rows, timeout=self._timeout_s)
 
     def delete(self, name: str, garment_ids: Ids) -> None:
         for some in _some(garment_ids):
-            with _asking("delete garments"):
+            with self._asking("delete garments", name):
                 self._client.delete(name, ids=some, timeout=self._timeout_s)
 
     def garments_of(self, name: str, item_numbers: Ids) -> Ids:
         """Ids of the garments of these items."""
         found: list[int] = []
         for some in _some(item_numbers):
-            with _asking("look for garments"):
+            with self._asking("look for garments", name):
                 rows = self._client.query(
                     name, filter=f"item in {some}", output_fields=["garment"], timeout=self._timeout_s, **_STRONG
                 )
@@ -126,7 +122,7 @@ class MilvusCollections:
 
     def count(self, name: str) -> int:
         """Garments, as Milvus counts them."""
-        with _asking("count garments"):
+        with self._asking("count garments", name):
             (row,) = self._client.query(
                 name, filter="garment > 0", output_fields=["count(*)"], timeout=self._timeout_s, **_STRONG
             )
@@ -137,7 +133,7 @@ class MilvusCollections:
         parts = []
         for some in _some(garment_ids):
             fields = [*_FIELDS, "mask", "vector"]
-            with _asking("read garments"):
+            with self._asking("read garments", name):
                 rows = self._client.query(
                     name, filter=f"garment in {some}", output_fields=fields, timeout=self._timeout_s, **_STRONG
                 )
@@ -147,7 +143,7 @@ class MilvusCollections:
 
     def search(self, name: str, vectors: Floats, rule: str, count: int) -> list[tuple[Floats, Ids, Ids]]:
         """(inner products, garment ids, item numbers), best first, for each of the vectors (q, 5·D)."""
-        with _asking("search"):
+        with self._asking("search", name):
             answers = self._client.search(
                 name,
                 list(vectors),
@@ -170,12 +166,12 @@ class MilvusCollections:
         """What the collection says of itself, in the place of what it said before."""
         nothing = np.zeros(REGION_COUNT * dimension, dtype=np.float32)
         numbers = dict.fromkeys((*_FIELDS, "mask"), 0) | {"garment": NOTE}
-        with _asking("write the note"):
+        with self._asking("write the note", name):
             self._client.upsert(name, [{**numbers, "note": note, "vector": nothing}], timeout=self._timeout_s)
 
     def read_note(self, name: str) -> str | None:
         """None where nothing was said yet."""
-        with _asking("read the note"):
+        with self._asking("read the note", name):
             rows = self._client.query(
                 name, filter=f"garment == {NOTE}", output_fields=["note"], timeout=self._timeout_s, **_STRONG
             )
@@ -184,6 +180,18 @@ class MilvusCollections:
     def close(self) -> None:
         """End the connection."""
         self._client.close()
+
+    @contextmanager
+    def _asking(self, what: str, name: str | None = None) -> Iterator[None]:
+        """Of a collection of that name, which is loaded first: after a restart it need not be."""
+        try:
+            if name is not None and name not in self._loaded:
+                self._client.load_collection(name, timeout=self._timeout_s)
+                self._loaded |= {name}
+            yield
+        except (MilvusException, grpc.RpcError) as error:
+            self._loaded = frozenset()
+            raise IndexUnavailable(f"Milvus could not {what}: {error}") from error
 
 
 def _some(numbers: Ids) -> Iterator[list[int]]:
@@ -208,11 +216,3 @@ def _designs(rows: Sequence[Any]) -> Designs:
     vectors = np.array([row["vector"] for row in rows], dtype=np.float32)
     masks = np.array([row["mask"] for row in rows], dtype=np.uint8)
     return Designs(labels, masks, vectors.reshape(len(rows), REGION_COUNT, -1))
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (MilvusException, grpc.RpcError) as error:
-        raise IndexUnavailable(f"Milvus could not {what}: {error}") from error

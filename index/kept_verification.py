@@ -27,15 +27,14 @@ def verify_kept(
     moment = vectors.reached()
     sequence = garments = agreeing = 0
     random = np.random.default_rng(0)
-    some = []
+    samples = Designs.joined([])
     for read_at, designs in catalogue.designs(models_version):
         sequence = read_at
         garments += len(designs)
         if len(designs):
             agreeing += int(_agree(designs, vectors.fetch(designs.garment_ids)).sum())
-            some.append(designs.where(np.arange(len(designs)) == random.integers(len(designs))))
+            samples = _some_of([samples, designs] if len(samples) else [designs], random)
         tick()
-    samples = Designs.joined(some[:SAMPLES])
     visible = samples.where(samples.masks != 0)
     found = sum(_finds_itself(vectors, visible, row, models_version) for row in range(len(visible)))
     if garments == 0:
@@ -46,6 +45,14 @@ def verify_kept(
         Finding("garments whose vector and labels are the record's", f"{garments:,}", f"{agreeing:,}"),
         Finding("garments of a sample that find themselves", str(len(visible)), str(found)),
     ]
+
+
+def _some_of(parts: list[Designs], random: np.random.Generator) -> Designs:
+    """A few of all of them."""
+    designs = Designs.joined(parts)
+    chosen = np.zeros(len(designs), dtype=np.bool_)
+    chosen[random.permutation(len(designs))[:SAMPLES]] = True
+    return designs.where(chosen)
 
 
 def _agree(ours: Designs, theirs: Designs) -> npt.NDArray[np.bool_]:

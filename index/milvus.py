@@ -68,6 +68,7 @@ class MilvusVectors:
     def __init__(self, collections: MilvusCollections, prefix: str, models_version: str) -> None:
         self._collections = collections
         self._models_version = models_version
+        self._prefix = prefix
         self.name = f"{prefix}_{hashlib.sha256(models_version.encode()).hexdigest()[:12]}"
         self._served: Collection | None = None
         self._begun: int | None = None
@@ -178,6 +179,14 @@ class MilvusVectors:
         """Garments as the engine itself counts them; slower than `len`."""
         written = self._written
         return 0 if written is None else self._collections.count(written.name)
+
+    def discard_others(self) -> int:
+        """Drop what other models' vectors are in; how many collections there were."""
+        names = self._collections.names(f"{self._prefix}_")
+        others = [name for name in names if not name.startswith(f"{self.name}_")]
+        for name in others:
+            self._collections.drop(name)
+        return len(others)
 
     def fetch(self, garment_ids: Ids) -> Designs:
         """Those of these garments that are held, in no order."""

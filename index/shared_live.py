@@ -57,6 +57,9 @@ class KeptVectors(VectorIndex, Protocol):
     def fetch(self, garment_ids: Ids) -> Designs:
         """What is held of these garments, in no order."""
 
+    def discard_others(self) -> int:
+        """Forget the vectors of other models that this record has; how many generations there were."""
+
 
 class SharedLiveIndex(LiveIndex):
     """`LiveIndex` over `KeptVectors`, without snapshots."""

@@ -265,6 +265,8 @@ def test_generations_lie_side_by_side(registry: Registry, tmp_path: Path, prefix
     hits = newer.search(make_query(garment, min_score=0.9, models_version="newer models"))
     assert [hit.item_id for hit in hits] == ["SKU-1"]
     assert len(collections(prefix)) == 2
+    assert newer._vectors.discard_others() == 1  # type: ignore[attr-defined]
+    assert [hit.item_id for hit in newer.search(make_query(garment, models_version="newer models"))] == ["SKU-1"]
     newer.close()
 
 

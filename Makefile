@@ -5,7 +5,7 @@ TRAINING_VENV ?= .venv-training
 SCALE_VENV ?= .venv-scale
 BIN := $(VENV)/bin
 SCALE_TESTS := tests/contracts/test_vector_index.py tests/contracts/test_photos.py tests/index/test_shared_live.py \
-  tests/index/test_milvus.py tests/journeys/test_past_one_machine.py
+  tests/index/test_photo_objects.py tests/index/test_milvus.py tests/journeys/test_past_one_machine.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL := pip install --quiet --require-hashes -r
 PROJECT := pip install --quiet --no-deps --no-build-isolation -e .
@@ -25,6 +25,7 @@ test: $(VENV)/.testing ## install what the tests need, Redis, PostgreSQL and Chr
 
 # Beside the environment of the tests, not in it: what needs no Milvus is tested without.
 test-scale: $(SCALE_VENV)/.scale ## install Milvus Lite and a server that speaks S3 (0.4 GB) and run the tests that need them
+	.ci/install-tools
 	$(SCALE_VENV)/bin/python -m pytest $(SCALE_TESTS)
 
 test-training: $(TRAINING_VENV)/.training ## install torch and run the tests of the training code

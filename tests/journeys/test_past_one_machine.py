@@ -54,8 +54,10 @@ def test_services_that_share_milvus_a_bucket_and_a_record_are_one(tmp_path: Path
         ):
             for here, there, seeds in ((ours, theirs, range(3)), (theirs, ours, range(10, 13))):
                 for seed in seeds:
-                    upload = {"files": {"image": photo(seed)}, "data": {"item_id": f"SKU-{seed}"}, "timeout": 60}
-                    answer = httpx.post(f"{here.address}/index/add", **upload)  # type: ignore[arg-type]
+                    fields = {"item_id": f"SKU-{seed}"}
+                    answer = httpx.post(
+                        f"{here.address}/index/add", files={"image": photo(seed)}, data=fields, timeout=60
+                    )
                     assert answer.status_code == 201, answer.text
                 time.sleep(FOUND_WITHIN_S)
                 assert [verdict(there, seed) for seed in seeds] == ["image_copy"] * 3

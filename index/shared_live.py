@@ -16,15 +16,17 @@ from typing import Protocol, runtime_checkable
 from index.catalogue import Catalogue
 from index.errors import IndexUnavailable, LeaseHeld, LeaseLost
 from index.labels import Ids
-from index.leases import LEASE_S, HeldLease
+from index.leases import HeldLease
 from index.live import LiveIndex
 from index.manifest import Moment
 from index.vectors import Designs, VectorIndex
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 2 * LEASE_S
-"""How long a write waits for its turn: past the lease of a process that was killed in its own."""
+TURN_S = 10.0
+"""How long a process that was killed in its turn keeps the others waiting."""
+PATIENCE_S = 3 * TURN_S
+"""How long a write waits for its turn."""
 _LOOK_AGAIN_S = 0.02
 
 
@@ -101,7 +103,7 @@ class SharedLiveIndex(LiveIndex):
             if moment is not None and moment.sequence >= wanted and self._again_from is None:
                 return moment.sequence
             try:
-                with self._catalogue.leases.holding(self._lease) as held:
+                with self._catalogue.leases.holding(self._lease, TURN_S) as held:
                     return self._build(held) if moment is None else self._written(moment.sequence, held)
             except (LeaseHeld, LeaseLost) as waiting:
                 if time.monotonic() > until:
@@ -184,7 +186,7 @@ class SharedLiveIndex(LiveIndex):
         with ExitStack() as stack:
             while True:
                 try:
-                    held = stack.enter_context(self._catalogue.leases.holding(self._lease))
+                    held = stack.enter_context(self._catalogue.leases.holding(self._lease, TURN_S))
                     break
                 except LeaseHeld:
                     time.sleep(_LOOK_AGAIN_S)

@@ -22,7 +22,7 @@ _CLIENTS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": 
 def open_registry(settings: Settings, version: str) -> Registry:
     """The record and the index; to be started. Raises SettingsError, IndexUnavailable where the engine is away."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    index = settings.index
+    index, photos = settings.index, open_photos(settings)
     return Registry(
         database_url(settings),
         settings.data_dir.resolve(),
@@ -30,7 +30,7 @@ def open_registry(settings: Settings, version: str) -> Registry:
         open_vectors(settings, version),
         snapshot_every=index.snapshot_every,
         follow_every_s=index.follow_every_s,
-        photos=open_photos(settings),
+        photos=photos,
     )
 
 

@@ -9,6 +9,9 @@ COPY requirements requirements
 
 FROM build AS build-cpu
 RUN /opt/selvedge/bin/pip install --require-hashes -r requirements/serving.txt
+# --build-arg EXTRAS="milvus s3": what docs/scaling.md needs. Not on a GPU, where Milvus Lite would bring a second FAISS.
+ARG EXTRAS=""
+RUN for extra in $EXTRAS; do /opt/selvedge/bin/pip install --require-hashes -r requirements/$extra.txt || exit 1; done
 COPY pyproject.toml README.md ./
 COPY models models
 COPY index index

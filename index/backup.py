@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from pydantic import Field
 
 from index.catalogue import Catalogue
 from index.durable_files import published, sync
-from index.errors import BackupUnusable, ItemNotFound, SnapshotUnusable
+from index.errors import BackupUnusable, ItemNotFound, PhotoDamaged, SnapshotUnusable
 from index.live import LiveIndex
 from index.manifest import FileEntry, Manifest, SealedModel, sha256_of
 from index.photos import PhotoStore
@@ -75,8 +74,8 @@ def _copy_photo(photos: PhotoStore, sha256: str, catalogue: Catalogue, folder: P
         if catalogue.refers_to(sha256):
             raise BackupUnusable(f"the photo {sha256} is missing") from error
         return False
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise BackupUnusable(f"the photo {sha256} is damaged: its checksum differs")
+    except PhotoDamaged as error:
+        raise BackupUnusable(str(error)) from error
     target = folder / sha256[:2] / sha256
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(data)
@@ -103,10 +102,13 @@ def check_backup(folder: Path, tick: Tick = lambda: None) -> BackupManifest:
     return manifest
 
 
-def restore_backup(folder: Path, data_dir: Path, record: Path | None, tick: Tick = lambda: None) -> BackupManifest:
+def restore_backup(
+    folder: Path, data_dir: Path, record: Path | None, tick: Tick = lambda: None, photos: PhotoStore | None = None
+) -> BackupManifest:
     """Into a data dir that holds nothing yet, the record to `record`; checked before and after the copy.
 
-    Raises BackupUnusable, and then nothing is there that a service would start from.
+    With `photos` they go there, beside what it holds already, and not into the data dir. Raises BackupUnusable, and
+    then nothing is there that a service would start from.
     """
     manifest = check_backup(folder)
     if (manifest.record is None) != (record is None):
@@ -115,12 +117,12 @@ def restore_backup(folder: Path, data_dir: Path, record: Path | None, tick: Tick
     if taken:
         raise BackupUnusable(f"{taken[0]} exists already: restore into an empty data dir")
     data_dir.mkdir(parents=True, exist_ok=True)
-    with published(data_dir / PHOTOS) as writing:
+    if photos is None:
+        _copy_photos(folder / PHOTOS, data_dir / PHOTOS, tick)
+    else:
         for photo in (folder / PHOTOS).glob("??/*"):
-            target = writing / photo.parent.name / photo.name
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(photo, target)
-            tick()
+            with photos.stored(photo.name, photo.read_bytes()):
+                tick()
     with published(data_dir / SNAPSHOTS) as writing:
         shutil.copytree(folder / SNAPSHOTS, writing, dirs_exist_ok=True)
     if record is not None and manifest.record is not None:
@@ -132,3 +134,12 @@ def restore_backup(folder: Path, data_dir: Path, record: Path | None, tick: Tick
         unfinished.rename(record)
         sync(record.parent)
     return manifest
+
+
+def _copy_photos(source: Path, target: Path, tick: Tick) -> None:
+    with published(target) as writing:
+        for photo in source.glob("??/*"):
+            copied = writing / photo.parent.name / photo.name
+            copied.parent.mkdir(exist_ok=True)
+            shutil.copyfile(photo, copied)
+            tick()

@@ -105,6 +105,12 @@ class Catalogue:
             rows = read_changes(connection, sequence, limit)
             return tuple(Change(row.sequence, row.kind, row.item_id, row.at, row.tenant) for row in rows)
 
+    def first_change(self) -> Moment | None:
+        """The change that this record began with, by which it is told from others; None where there was none."""
+        with self._database.reading() as connection:
+            rows = read_changes(connection, 0, 1)
+        return Moment(sequence=rows[0].sequence, item_id=rows[0].item_id, at=rows[0].at) if rows else None
+
     def moment(self, sequence: int) -> Moment | None:
         """The change of that number, as a snapshot remembers it; None where the record has none."""
         if sequence == 0:

@@ -6,6 +6,7 @@ CatalogueError
 ├── JobNotFound (LookupError)      no such job
 ├── InvalidQuery (ValueError)      a query or filter that breaks its own rules
 ├── EmbeddingMismatch (ValueError) embeddings of another model version or dimension
+├── PhotoDamaged                   the stored bytes of a photo are not what was registered
 ├── SnapshotUnusable               a snapshot that cannot be trusted; the index is rebuilt from the record
 ├── LeaseHeld                      another process does this now
 ├── LeaseLost                      the lease ran out meanwhile: what was prepared under it is given up
@@ -36,6 +37,10 @@ class InvalidQuery(CatalogueError, ValueError):
 
 class EmbeddingMismatch(CatalogueError, ValueError):
     """Embeddings of another model version or dimension than the index holds; they are never compared."""
+
+
+class PhotoDamaged(CatalogueError):
+    """The stored bytes of a photo are not those that were registered; restore them from a backup."""
 
 
 class SnapshotUnusable(CatalogueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import tempfile
@@ -10,17 +11,65 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
-from index.errors import IndexUnavailable, ItemNotFound
+from index.errors import IndexUnavailable, ItemNotFound, PhotoDamaged
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED = ".unfinished"
 SWEPT_AFTER_S = 3600.0
 
 
-class PhotoStore:
+class PhotoStore(Protocol):
+    """The bytes of registered photos by their sha256; may be used from any thread, beside other processes.
+
+    Every method raises IndexUnavailable where the store cannot be used.
+    """
+
+    def stored(self, sha256: str, data: bytes) -> AbstractContextManager[None]:
+        """The bytes are durable inside the block, and after it where the record refers to them by then."""
+
+    def read(self, sha256: str) -> bytes:
+        """Raises ItemNotFound where they are not there, PhotoDamaged where their checksum differs."""
+
+    def discard(self, sha256: str, still_wanted: Callable[[str], bool]) -> None:
+        """Delete them unless they are wanted or being stored."""
+
+    def sweep(
+        self,
+        wanted: frozenset[str],
+        older_than_s: float = SWEPT_AFTER_S,
+        still_wanted: Callable[[str], bool] = lambda _: False,
+        tick: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Delete what nothing refers to and is not young; how many are gone.
+
+        `wanted` may be of a while ago if `still_wanted` knows better: it is asked before anything is deleted.
+        """
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether it is a sha256 as photos are named by."""
+    return _SHA256.fullmatch(name) is not None
+
+
+def photo_place(sha256: str) -> str:
+    """Where a photo lies, from the store's root. Raises ItemNotFound for what is no hash: it is never a path."""
+    if not is_photo_name(sha256):
+        raise ItemNotFound(f"no photo {sha256!r}")
+    return f"{sha256[:2]}/{sha256}"
+
+
+def checked_photo(sha256: str, data: bytes) -> bytes:
+    """The same bytes. Raises PhotoDamaged unless they are what they are named by."""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise PhotoDamaged(f"the photo {sha256} is damaged: its checksum differs")
+    return data
+
+
+class PhotoFiles:
     """Files under `folder`, in 256 folders by their sha256; may be used from any thread of any process that shares it.
 
     Within a process those who store are counted; between processes whoever stores holds the file's folder shared, and
@@ -57,11 +106,12 @@ class PhotoStore:
                 self._in_use += Counter()
 
     def read(self, sha256: str) -> bytes:
-        """Raises ItemNotFound where there is no such file."""
+        """Raises ItemNotFound where there is no such file, PhotoDamaged where its checksum differs."""
         try:
-            return self._path(sha256).read_bytes()
+            data = self._path(sha256).read_bytes()
         except FileNotFoundError as error:
             raise ItemNotFound(f"no photo {sha256}") from error
+        return checked_photo(sha256, data)
 
     def discard(self, sha256: str, still_wanted: Callable[[str], bool]) -> None:
         """Delete the file unless it is wanted or being stored; what is left behind is swept at the next start."""
@@ -89,7 +139,7 @@ class PhotoStore:
             tick()
             if path.name in wanted or path.stat().st_mtime > youngest:
                 continue
-            if _SHA256.fullmatch(path.name):
+            if is_photo_name(path.name):
                 self.discard(path.name, still_wanted)
             else:
                 path.unlink(missing_ok=True)
@@ -101,9 +151,7 @@ class PhotoStore:
             return self._in_use[sha256] > 0
 
     def _path(self, sha256: str) -> Path:
-        if not _SHA256.fullmatch(sha256):
-            raise ItemNotFound(f"no photo {sha256!r}")
-        return self._folder / sha256[:2] / sha256
+        return self._folder / photo_place(sha256)
 
     def _write(self, path: Path, data: bytes) -> None:
         if path.exists():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from index.catalogue import Catalogue
-from index.errors import ItemNotFound
+from index.errors import ItemNotFound, PhotoDamaged
 from index.generations import Description, UndescribedPhoto
 from index.photos import PhotoStore
 from models.errors import ModelsError
@@ -50,7 +50,7 @@ def reembed(
         for photo in batch:
             try:
                 garments, design = describe(photos.read(photo.sha256), photo.category)
-            except (ModelsError, ItemNotFound) as error:
+            except (ModelsError, ItemNotFound, PhotoDamaged) as error:
                 report.failed.append((photo, str(error)))
                 garments, design = (), 0
                 if not skip_failed:

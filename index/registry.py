@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from index.catalogue import Catalogue
-from index.errors import EmbeddingMismatch, InvalidQuery, ItemNotFound
+from index.errors import EmbeddingMismatch, IndexUnavailable, InvalidQuery, ItemNotFound
 from index.following import FOLLOW_EVERY_S, Follower, Staleness
 from index.live import LiveIndex
-from index.photos import PhotoStore
+from index.photos import PhotoFiles, PhotoStore
 from index.search import find_hits
 from index.shards import Shards
+from index.shared_live import KeptVectors, SharedLiveIndex
 from index.snapshot import Snapshots
 from index.types import (
     DEFAULT_TENANT,
@@ -26,10 +28,11 @@ from index.types import (
     ItemPage,
     NewPhoto,
     Query,
-    Storage,
 )
 from index.upkeep import SNAPSHOT_EVERY, Upkeep
 from index.vectors import VectorIndex
+
+log = logging.getLogger(__name__)
 
 
 class Registry:
@@ -46,13 +49,16 @@ class Registry:
         vectors: VectorIndex | None = None,
         snapshot_every: int = SNAPSHOT_EVERY,
         follow_every_s: float = FOLLOW_EVERY_S,
-        storage: Storage = Storage.FP16,
+        photos: PhotoStore | None = None,
     ) -> None:
-        self._vectors = Shards(os.cpu_count() or 1, storage, data_dir) if vectors is None else vectors
+        self._vectors = Shards(os.cpu_count() or 1, folder=data_dir) if vectors is None else vectors
         snapshots = Snapshots(data_dir / "snapshots") if isinstance(self._vectors, Shards) else None
         self._catalogue = Catalogue(database_url)
-        self._photos = PhotoStore(data_dir / "photos")
-        self._live = LiveIndex(self._catalogue, self._vectors, models_version, snapshots)
+        self._photos: PhotoStore = PhotoFiles(data_dir / "photos") if photos is None else photos
+        if isinstance(self._vectors, KeptVectors):
+            self._live: LiveIndex = SharedLiveIndex(self._catalogue, self._vectors, models_version)
+        else:
+            self._live = LiveIndex(self._catalogue, self._vectors, models_version, snapshots)
         self._upkeep = Upkeep(self._catalogue, self._photos, self._live, snapshot_every if snapshots else 0)
         self._follower = Follower(self._catalogue, self._live, follow_every_s, self._upkeep.changed)
 
@@ -173,5 +179,10 @@ class Registry:
         )
 
     def _discard(self, hashes: frozenset[str]) -> None:
+        """What cannot be deleted now is deleted later: the record has forgotten it already."""
         for sha256 in hashes:
-            self._photos.discard(sha256, self._catalogue.refers_to)
+            try:
+                self._photos.discard(sha256, self._catalogue.refers_to)
+            except IndexUnavailable as error:
+                log.warning("photo %s is to be deleted later: %s", sha256, error)
+                self._upkeep.discard_later(sha256)

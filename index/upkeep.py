@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from index.catalogue import Catalogue
@@ -18,8 +19,8 @@ SNAPSHOT_EVERY = 10_000
 """Changes between two snapshots, and so about the most that a start has to catch up with."""
 
 
-REBUILD_AGAIN_S = 1.0
-"""Between attempts to read the record where it is out."""
+TRY_AGAIN_S = 1.0
+"""Between attempts at what could not be done: to read the record, to delete a photo."""
 
 
 class _Stopped(Exception):
@@ -36,6 +37,7 @@ class Upkeep:
         self._snapshot_every = snapshot_every
         self._snapshot_at = 0
         self._stopping = False
+        self._leftover: deque[str] = deque()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._work, name="upkeep", daemon=True)
 
@@ -48,6 +50,10 @@ class Upkeep:
         """Tell that there was a change; returns at once."""
         if self._due:
             self._woken.set()
+
+    def discard_later(self, sha256: str) -> None:
+        """A photo that nothing refers to, and whose bytes could not be deleted; returns at once."""
+        self._leftover.append(sha256)
 
     def stop(self) -> None:
         """Give up what goes on; an unfinished snapshot leaves no trace."""
@@ -68,8 +74,11 @@ class Upkeep:
                 self._tick()
                 if self._due:
                     self._try("write a snapshot", self._write)
-                self._woken.wait()
+                self._woken.wait(TRY_AGAIN_S)
                 self._woken.clear()
+                self._rebuild()
+                if self._leftover:
+                    self._try("delete photos", self._discard)
         except (_Stopped, CatalogueError):
             return
 
@@ -82,12 +91,20 @@ class Upkeep:
     def _check(self) -> None:
         if not self._live.check_snapshot(self._tick):
             self._snapshot_at = 0
+        self._rebuild()
+
+    def _rebuild(self) -> None:
         while not self._live.ready:
+            self._tick()
             self._try("read the record", self._live.rebuild)
             if not self._live.ready:
-                self._woken.wait(REBUILD_AGAIN_S)
+                self._woken.wait(TRY_AGAIN_S)
                 self._woken.clear()
-                self._tick()
+
+    def _discard(self) -> None:
+        for sha256 in tuple(self._leftover):
+            self._photos.discard(sha256, self._catalogue.refers_to)
+            self._leftover.remove(sha256)
 
     def _sweep(self) -> None:
         self._photos.sweep(self._catalogue.photo_hashes(), still_wanted=self._catalogue.refers_to, tick=self._tick)

@@ -10,7 +10,6 @@ import structlog
 
 from index.database import Database
 from index.decisions import DecisionLog
-from index.registry import Registry
 from index.weight_history import WeightHistory
 from models.background import Cohort, read_cohort
 from models.runtime.describe import Describer, PhotoDescriber
@@ -20,6 +19,7 @@ from models.weighting import read_weight_table
 from service.access.keyring import Keyring
 from service.access.keys_store import open_key_store
 from service.access.rates import Rates
+from service.bootstrap_index import open_registry
 from service.bootstrap_jobs import database_url, line_work, make_desk, open_ledger
 from service.cache import SeenCache, VerdictCache
 from service.cache_store import CacheStore, NoStore, RedisStore
@@ -75,21 +75,6 @@ def load_rules(settings: Settings) -> Rules:
     named = policy.cohort
     cohort = Cohort.empty() if named is None else read_cohort(settings.weights_dir / named.file, named.sha256)
     return Rules(weights, policy, cohort)
-
-
-def open_registry(settings: Settings, version: str) -> Registry:
-    """The record and the index in the data dir; to be started."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    folder = settings.data_dir.resolve()
-    index = settings.index
-    return Registry(
-        database_url(settings),
-        folder,
-        version,
-        snapshot_every=index.snapshot_every,
-        follow_every_s=index.follow_every_s,
-        storage=index.storage,
-    )
 
 
 def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber | None = None) -> Selvedge:

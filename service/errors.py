@@ -235,6 +235,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     models_errors.ImageTooSmall: (422, "image_too_small"),
     models_errors.UndecodableImage: (422, "undecodable_image"),
     index_errors.ItemNotFound: (404, "item_not_found"),
+    index_errors.PhotoDamaged: (500, "photo_damaged"),
     index_errors.WeightsNotFound: (422, "unknown_weights"),
     index_errors.JobNotFound: (404, "job_not_found"),
     index_errors.InvalidQuery: (422, "invalid_query"),

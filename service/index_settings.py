@@ -1,10 +1,50 @@
-"""Settings of the index."""
+"""Settings of the index and of what it keeps elsewhere."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from index.types import Storage
+
+
+class Engine(StrEnum):
+    """What scans the vectors: `faiss` in this process, `milvus` in processes of its own that replicas share."""
+
+    FAISS = "faiss"
+    MILVUS = "milvus"
+
+
+class MilvusSettings(BaseModel):
+    """Milvus, where it is the engine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str | None = Field(
+        default=None,
+        description="`http://HOST:19530`, or a file ending in `.db` for Milvus Lite, which one process alone can open; "
+        "unset: Lite in the data dir",
+    )
+    token: SecretStr | None = Field(default=None, description="`USER:PASSWORD` or an API key of Milvus")
+    prefix: str = Field(
+        default="selvedge",
+        pattern="^[a-z][a-z0-9]{0,31}$",
+        description="What the names of collections begin with; one a record, where several use one Milvus",
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=20, description="Longest wait for Milvus, in seconds")
+
+
+class PhotoSettings(BaseModel):
+    """Where the bytes of registered photos lie."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = Field(
+        default=None,
+        description="`file:///FOLDER` or `s3://BUCKET/FOLDER` (docs/scaling.md); unset: `photos` in the data dir",
+    )
+    timeout_s: float = Field(default=10.0, gt=0, description="Longest wait for an object store, in seconds")
 
 
 class IndexSettings(BaseModel):
@@ -12,6 +52,7 @@ class IndexSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    engine: Engine = Field(default=Engine.FAISS, description="`faiss` in this process, or `milvus` (docs/scaling.md)")
     snapshot_every: int = Field(
         default=10_000, ge=0, description="Changes between two snapshots that shorten the next start; 0 writes none"
     )
@@ -25,3 +66,4 @@ class IndexSettings(BaseModel):
         default=Storage.FP16,
         description="What is kept of a vector in memory: `fp16`, or `sq8`, half of it, with the rest on disk",
     )
+    milvus: MilvusSettings = MilvusSettings()

@@ -14,7 +14,7 @@ from models.preprocessing import ImageLimits
 from models.runtime.running import Batching, Device
 from service.bodies import BodyPace
 from service.errors import SettingsError
-from service.index_settings import IndexSettings
+from service.index_settings import IndexSettings, PhotoSettings
 from service.jobs.settings import JobSettings
 
 PREFIX = "SELVEDGE_"
@@ -210,6 +210,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     checks: CheckSettings = CheckSettings()
     index: IndexSettings = IndexSettings()
+    photos: PhotoSettings = PhotoSettings()
     jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
     models: ModelSettings = ModelSettings()

@@ -63,6 +63,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _probe("network engine", _PROVIDERS, "install onnxruntime again: `make serve` does")
     yield _probe("vector engine", _VECTORS, "install faiss-cpu again: `make serve` does")
     yield _redis(settings)
+    yield from _elsewhere(settings)
     yield _data_dir(settings.data_dir)
     yield _port(settings.host, settings.port)
 
@@ -167,6 +168,30 @@ def _answers_ping(url: str) -> Finding:
     return Finding(
         "Redis", State.WARNING, last, "start it or correct SELVEDGE_REDIS_URL; checks work meanwhile, uncached"
     )
+
+
+def _elsewhere(settings: Settings) -> Iterator[Finding]:
+    """What is kept outside the data dir, where that is set."""
+    from index.errors import IndexUnavailable, ItemNotFound
+    from service.bootstrap_index import milvus_uri, open_photos, open_vectors
+    from service.errors import SettingsError
+    from service.index_settings import Engine
+
+    if settings.index.engine is Engine.MILVUS:
+        where = milvus_uri(settings.index.milvus, settings.data_dir.resolve())
+        try:
+            if "://" in where:  # to open a file would keep a service off it
+                open_vectors(settings, "doctor").close()
+            yield Finding("Milvus", State.OK, where)
+        except (SettingsError, IndexUnavailable) as error:
+            yield Finding("Milvus", State.FAILURE, str(error), "start it or correct SELVEDGE_INDEX__MILVUS__URI")
+    if settings.photos.url is not None:
+        try:
+            open_photos(settings).read("0" * 64)
+        except ItemNotFound:
+            yield Finding("photos", State.OK, f"{settings.photos.url} answers")
+        except (SettingsError, IndexUnavailable) as error:
+            yield Finding("photos", State.FAILURE, str(error), "start the store or correct SELVEDGE_PHOTOS__URL")
 
 
 def _data_dir(data_dir: Path) -> Finding:

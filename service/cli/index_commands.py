@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,6 +24,10 @@ from service.cli.opening import (
 from service.cli.reembedding import reembed
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from index.catalogue import Catalogue
+    from index.verification import Finding
+
 index_app = typer.Typer(help="Snapshot, back up, restore and verify the index.", no_args_is_help=True)
 index_app.command(epilog="Example: [bold]selvedge index reembed[/bold], and later [bold]--drop-old[/bold]")(reembed)
 
@@ -37,7 +42,7 @@ def snapshot(
 ) -> None:
     """Write a snapshot, which shortens the next start; with --output a backup to restore from."""
     from index.backup import write_backup
-    from index.photos import PhotoStore
+    from service.bootstrap_index import open_photos
 
     settings = command_settings(data_dir, database_url)
     with loaded_index(settings) as (catalogue, live, _):
@@ -46,7 +51,7 @@ def snapshot(
                 path = live.write_snapshot(tick)
             Console().print(f"snapshot: {path}", markup=False, highlight=False)
             return
-        photos = PhotoStore(settings.data_dir.resolve() / "photos")
+        photos = open_photos(settings)
         with progress_bar("photos copied", catalogue.counts().photos) as tick:
             manifest = write_backup(catalogue, photos, live, output.resolve(), tick)
     said = "" if manifest.record else "; the record is in PostgreSQL: back it up with pg_dump, after this"
@@ -64,6 +69,7 @@ def restore(
 ) -> None:
     """Check a backup, copy it into an empty data dir, and verify what a service would start from there."""
     from index.backup import check_backup, restore_backup
+    from service.bootstrap_index import open_photos
     from service.cli.data_dir import hold_data_dir
 
     settings = command_settings(data_dir, database_url)
@@ -71,14 +77,16 @@ def restore(
         with progress_bar("photos checked") as tick:
             check_backup(backup, tick)
         with progress_bar("photos copied") as tick:
-            manifest = restore_backup(backup, settings.data_dir.resolve(), record_file(settings), tick)
+            photos = None if settings.photos.url is None else open_photos(settings)
+            manifest = restore_backup(backup, settings.data_dir.resolve(), record_file(settings), tick, photos)
         Console().print(f"{manifest.items} items and {manifest.photos} photos restored; comparing", highlight=False)
         _verify(settings, {"items": manifest.items, "garments of all models": manifest.garments})
 
 
 @index_app.command(epilog="Example: [bold]selvedge index verify[/bold]")
 def verify(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Compare the latest snapshot with the record, checksums to searches. Exit code 1 where they differ."""
+    """Compare the latest snapshot, or what Milvus holds, with the record, checksums to searches. Exit code 1 where they
+    differ."""
     _verify(command_settings(data_dir, database_url), {})
 
 
@@ -138,15 +146,13 @@ def compact(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
 def _verify(settings: Settings, expected: dict[str, int]) -> None:
     """Print what was compared; exit with 1 where something differs."""
-    from index.snapshot import Snapshots
-    from index.verification import Finding, verify
+    from index.verification import Finding
 
-    snapshots = Snapshots(settings.data_dir.resolve() / "snapshots")
     with opened_record(settings) as catalogue, progress_bar("blocks and batches read") as tick:
         counts = catalogue.counts()
         counted = {"items": counts.items, "garments of all models": counts.garments}
         findings = [Finding(name, f"{number:,}", f"{counted[name]:,}") for name, number in expected.items()]
-        findings += verify(catalogue, snapshots, installed_models(settings), tick)
+        findings += _compared(settings, catalogue, tick)
     table = plain_table("", "compared", "expected", "found")
     for finding in findings:
         style, word = ("green", "ok") if finding.agrees else ("red", "differs")
@@ -154,3 +160,21 @@ def _verify(settings: Settings, expected: dict[str, int]) -> None:
     Console().print(table)
     if not all(finding.agrees for finding in findings):
         raise typer.Exit(1)
+
+
+def _compared(settings: Settings, catalogue: Catalogue, tick: Callable[[], None]) -> list[Finding]:
+    """What holds the vectors beside the record: the latest snapshot, or the engine that keeps them."""
+    from index.kept_verification import verify_kept
+    from index.shared_live import KeptVectors
+    from index.snapshot import Snapshots
+    from index.verification import verify
+    from service.bootstrap_index import open_vectors
+
+    version = installed_models(settings)
+    vectors = open_vectors(settings, version)
+    try:
+        if isinstance(vectors, KeptVectors):
+            return verify_kept(catalogue, vectors, version, tick)
+        return verify(catalogue, Snapshots(settings.data_dir.resolve() / "snapshots"), version, tick)
+    finally:
+        vectors.close()

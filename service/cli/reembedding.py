@@ -69,7 +69,20 @@ def reembed(
                     dropped += some
                     tick()
             snapshots = Snapshots(settings.data_dir.resolve() / "snapshots").discard_others(version)
-            Console().print(f"dropped: what other models saw of {dropped:,} photos, {snapshots} snapshots of theirs")
+            said = f"{snapshots} snapshots of theirs" + _drop_kept(settings, version)
+            Console().print(f"dropped: what other models saw of {dropped:,} photos, {said}")
+
+
+def _drop_kept(settings: Settings, version: str) -> str:
+    """What an engine keeps of other models; said as the end of a sentence."""
+    from index.shared_live import KeptVectors
+    from service.bootstrap_index import open_vectors
+
+    vectors = open_vectors(settings, version)
+    try:
+        return f", {vectors.discard_others()} collections" if isinstance(vectors, KeptVectors) else ""
+    finally:
+        vectors.close()
 
 
 def _say_what_became(report: Reembedded, skipped: bool) -> None:
@@ -101,12 +114,12 @@ def reembed_all(
     settings: Settings, catalogue: Catalogue, describer: Describer, tick: Callable[[], None], skip_failed: bool
 ) -> Reembedded:
     """Every photo that these models have not described, at a low priority."""
-    from index.photos import PhotoStore
     from index.reembedding import reembed
     from service.bootstrap import make_decoder
+    from service.bootstrap_index import open_photos
 
     os.nice(max(0, NICENESS - os.nice(0)))
-    photos = PhotoStore(settings.data_dir.resolve() / "photos")
+    photos = open_photos(settings)
     with ExitStack() as opened:
         decoder = make_decoder(settings.images)
         opened.callback(decoder.close)

@@ -88,7 +88,8 @@ def test_what_is_copied_is_there_and_what_is_installed_is_cleaned_up() -> None:
 
 def test_settings_named_in_the_recipes_exist() -> None:
     """A misspelt one stops the start."""
-    texts = [(ROOT / name).read_text() for name in ("Dockerfile", "docker-compose.yml", "deploy/compose.gpu.yml")]
+    recipes = ("Dockerfile", "docker-compose.yml", "deploy/compose.gpu.yml", "deploy/compose.milvus.yml")
+    texts = [(ROOT / name).read_text() for name in recipes]
     named = set(re.findall(r"SELVEDGE_[A-Z_]+[A-Z]", " ".join(texts)))
     assert named
     assert named <= KNOWN
@@ -98,7 +99,8 @@ def test_settings_named_in_the_recipes_exist() -> None:
 def test_each_service_is_pinned_confined_and_bounded(name: str) -> None:
     """Read-only root, no capabilities, no new privileges, a limit on memory, restarted."""
     service = SERVICES[name]
-    assert "build" in service or re.search(r":v?\d+(\.\d+)*(-\w+)?$", service["image"])
+    # MinIO's releases are called by their moment.
+    assert "build" in service or re.search(r":(v?\d+(\.\d+)*(-\w+)?|RELEASE\.[\dTZ-]+)$", service["image"])
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -137,7 +139,34 @@ def test_who_waits_for_health_waits_for_somebody_who_tells_it() -> None:
 def test_watching_and_postgres_come_only_when_asked_for() -> None:
     """A first start has four containers."""
     optional = {name: service.get("profiles") for name, service in SERVICES.items() if "profiles" in service}
-    assert optional == {"postgres": ["postgres"], "prometheus": ["watch"], "grafana": ["watch"]}
+    milvus = {name: ["milvus"] for name in ("milvus", "etcd", "minio")}
+    assert optional == {"postgres": ["postgres"], "prometheus": ["watch"], "grafana": ["watch"], **milvus}
+
+
+def test_milvus_and_its_stores_have_passwords_of_their_own_and_a_network_apart() -> None:
+    """Files that an operator makes, without which they do not start; nothing of them is published."""
+    stores = {name: SERVICES[name] for name in ("milvus", "etcd", "minio")}
+    assert all("ports" not in service for service in stores.values())
+    assert COMPOSE["networks"]["vectors"]["internal"] is True
+    assert stores["etcd"]["networks"] == stores["minio"]["networks"] == ["vectors"]
+    said = json.dumps(stores)
+    assert "minioadmin" not in said and ":Milvus" not in said
+    assert stores["minio"]["environment"]["MINIO_ROOT_PASSWORD_FILE"] == "/run/secrets/minio_password"
+    assert stores["milvus"]["environment"]["COMMON_SECURITY_AUTHORIZATIONENABLED"] == "true"
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    for secret in COMPOSE["secrets"].values():
+        assert secret["file"] in ignored
+
+
+def test_the_service_on_milvus_has_its_clients_and_waits_for_it() -> None:
+    """What the extras name is what is locked for them."""
+    (name,) = overlay = yaml.safe_load((ROOT / "deploy" / "compose.milvus.yml").read_text())["services"]
+    api = overlay[name]
+    assert name == "api"
+    assert api["environment"]["SELVEDGE_INDEX__MILVUS__URI"] == "http://milvus:19530"
+    assert api["depends_on"] == {"milvus": {"condition": "service_healthy"}}
+    assert all((ROOT / "requirements" / f"{extra}.txt").exists() for extra in api["build"]["args"]["EXTRAS"].split())
+    assert [stage for stage, word, _ in instructions() if word == "ARG"] == ["build-cpu"]
 
 
 def test_the_worker_works_on_the_jobs_of_the_api() -> None:

@@ -9,6 +9,7 @@ import yaml
 from models.taxonomy import REGIONS
 from models.training.data.region_edits import every_edit_for
 from tests.benchmarks.edit_sheets import SHEETS
+from tests.benchmarks.scaling_costs import BOTH, MILVUS, OWN, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,3 +71,23 @@ def test_the_extras_of_engines_exclude_each_other() -> None:
     for extra in engines:
         declared = project["tool"]["setuptools"]["dynamic"]["optional-dependencies"][extra]["file"]
         assert declared in ([f"requirements/{extra}.in"], f"requirements/{extra}.in")
+
+
+def test_the_costs_in_the_guide_are_those_that_are_computed() -> None:
+    """A figure measured anew changes both."""
+    guide = (ROOT / "docs" / "scaling.md").read_text()
+    for title, costs in (("In each service", OWN), ("In Milvus", MILVUS), ("Beside either", BOTH)):
+        assert table(title, costs) in guide, "run python -m tests.benchmarks.scaling_costs"
+
+
+def test_the_extras_are_locked_in_one_resolution() -> None:
+    """So that both can be installed together, beside what serves."""
+    pinned = {
+        name: dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE))
+        for name in ("serving", "milvus", "s3", "scale")
+    }
+    for extra in ("milvus", "s3", "scale"):
+        for package, version in pinned[extra].items():
+            assert pinned["serving"].get(package, version) == version, package
+            assert pinned["scale"][package] == version, package
+    assert not {"pymilvus", "milvus-lite", "s3fs"} & set(pinned["serving"])

@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DOORS = {
     "onnxruntime": {"models/runtime/session.py", "service/cli/doctor.py"},
     "faiss": {"index/segments.py", "service/cli/doctor.py"},
+    "pymilvus": {"index/milvus_collections.py"},
+    "grpc": {"index/milvus_collections.py"},
+    "fsspec": {"index/photo_objects.py"},
 }
 SERVING = [
     path
@@ -52,6 +55,15 @@ def test_only_the_cache_knows_redis() -> None:
 def test_the_whole_service_is_imported_without_torch() -> None:
     """In a process of its own, since tests of training may have loaded torch here."""
     code = "import sys, service.app, service.bootstrap, service.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_whole_service_is_imported_without_the_engines_of_extras() -> None:
+    """Milvus and object stores cost a start nothing where they are not asked for."""
+    code = (
+        "import sys, service.app, service.bootstrap, service.__main__; "
+        "sys.exit(bool({'pymilvus', 'grpc', 'fsspec', 's3fs'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

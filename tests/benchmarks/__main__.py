@@ -14,7 +14,8 @@ import typer
 from models.runtime.describe import PhotoDescriber
 from models.training.data.complete_labels import complete_labels
 from models.training.data.readers import data_root
-from service.bootstrap import load_describer, load_rules, open_registry
+from service.bootstrap import load_describer, load_rules
+from service.bootstrap_index import open_registry
 from service.settings import read_settings
 from tests.benchmarks import copies_quality, detector_quality, landmark_quality, speed, stores_quality
 from tests.benchmarks.tables import Report

@@ -1,4 +1,4 @@
-"""What every vector index must do; run against the slow truth and the shards in either storage."""
+"""What every vector index must do; run against the slow truth, the shards in either storage, and Milvus Lite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.errors import EmbeddingMismatch
@@ -24,6 +24,7 @@ from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
 from models.weighting import RegionWeights
 from tests.factories import make_designs, make_embeddings, make_garment, make_query, make_weights
+from tests.milvus import INSTALLED, open_milvus
 
 ROUNDING = 1e-3
 DIMENSION = 16
@@ -44,6 +45,11 @@ ENGINES: dict[str, Callable[[], VectorIndex]] = {
     "sealed_fp16": lambda: sealed_at_once(Storage.FP16),
     "sealed_sq8": lambda: sealed_at_once(Storage.SQ8),
 }
+IN_PROCESS = dict(ENGINES)
+if INSTALLED:
+    ENGINES["milvus_lite"] = open_milvus
+MASKS = st.lists(st.integers(0, 31), min_size=1, max_size=6)
+LEAST_WEIGHTS = st.sampled_from([0.0, 0.35, 0.9])
 
 
 @pytest.fixture(params=list(ENGINES.values()), ids=list(ENGINES))
@@ -111,17 +117,28 @@ def test_the_mirrored_orientation_is_searched_too(vectors: VectorIndex) -> None:
     assert found.scores[0] == pytest.approx(1, abs=ROUNDING)
 
 
-@pytest.mark.parametrize("engine", list(ENGINES.values()), ids=list(ENGINES))
-@given(
-    seed=st.integers(0, 10_000),
-    masks=st.lists(st.integers(0, 31), min_size=1, max_size=6),
-    query_mask=st.integers(0, 31),
-    least_weight=st.sampled_from([0.0, 0.35, 0.9]),
-)
+@pytest.mark.parametrize("engine", list(IN_PROCESS.values()), ids=list(IN_PROCESS))
+@given(seed=st.integers(0, 10_000), masks=MASKS, query_mask=st.integers(0, 31), least_weight=LEAST_WEIGHTS)
 def test_the_answer_is_the_slow_sum(
     engine: Callable[[], VectorIndex], seed: int, masks: list[int], query_mask: int, least_weight: float
 ) -> None:
     """Any weights, any missing regions on either side: "weights scale the query" loses nothing but fp16 rounding."""
+    check_slow_sum(engine, seed, masks, query_mask, least_weight)
+
+
+@pytest.mark.skipif(not INSTALLED, reason="needs the extra [milvus]: make test-scale")
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10_000), masks=MASKS, query_mask=st.integers(0, 31), least_weight=LEAST_WEIGHTS)
+def test_the_answer_of_milvus_is_the_slow_sum(
+    seed: int, masks: list[int], query_mask: int, least_weight: float
+) -> None:
+    """The same, a few times: each makes a collection."""
+    check_slow_sum(open_milvus, seed, masks, query_mask, least_weight)
+
+
+def check_slow_sum(
+    engine: Callable[[], VectorIndex], seed: int, masks: list[int], query_mask: int, least_weight: float
+) -> None:
     designs = make_designs(seed, 24, masks, DIMENSION)
     garment = make_garment(seed, embeddings=make_embeddings(seed + 7, query_mask, DIMENSION))
     query = make_query(garment, make_weights(seed), least_weight=least_weight)

@@ -15,7 +15,7 @@ import pytest
 
 from index.catalogue import Catalogue
 from index.errors import IndexUnavailable
-from index.photos import PhotoStore
+from index.photos import PhotoFiles
 from index.registry import Registry
 from index.types import ItemDetails
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query
@@ -117,8 +117,8 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "photo half written": (os, "fsync", "before"),
     "photo written, not recorded": (Catalogue, "add", "before"),
     "recorded, not searched": (Catalogue, "add", "after"),
-    "searched, old photo not deleted": (PhotoStore, "discard", "before"),
-    "all done, not answered": (PhotoStore, "discard", "after"),
+    "searched, old photo not deleted": (PhotoFiles, "discard", "before"),
+    "all done, not answered": (PhotoFiles, "discard", "after"),
 }
 
 
@@ -134,7 +134,7 @@ def test_a_crash_between_two_steps_leaves_the_old_or_the_new(tmp_path: Path, poi
     again = Registry(url_of(tmp_path), tmp_path, MODELS_VERSION)
     again.start()
     assert photos_held(again) == {"SKU-1": [1 if point.startswith("photo") else 5]}
-    PhotoStore(tmp_path / "photos").sweep(
+    PhotoFiles(tmp_path / "photos").sweep(
         frozenset(photo.sha256 for photo in again.get("SKU-1").photos), older_than_s=0
     )
     assert len([path for path in (tmp_path / "photos").rglob("*") if path.is_file()]) == 1

@@ -11,22 +11,22 @@ from pathlib import Path
 import pytest
 
 from index.errors import IndexUnavailable, ItemNotFound
-from index.photos import PhotoStore
+from index.photos import PhotoFiles
 
 DATA = b"a photo" * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> PhotoStore:
-    return PhotoStore(tmp_path / "photos")
+def store(tmp_path: Path) -> PhotoFiles:
+    return PhotoFiles(tmp_path / "photos")
 
 
 def files(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_a_stored_photo_is_read_back(store: PhotoStore, tmp_path: Path) -> None:
+def test_a_stored_photo_is_read_back(store: PhotoFiles, tmp_path: Path) -> None:
     """Inside the block and after it; stored twice it is one file."""
     for _ in range(2):
         with store.stored(SHA256, DATA):
@@ -35,20 +35,20 @@ def test_a_stored_photo_is_read_back(store: PhotoStore, tmp_path: Path) -> None:
     assert files(tmp_path) == [SHA256]
 
 
-def test_an_unknown_photo_is_not_found(store: PhotoStore) -> None:
+def test_an_unknown_photo_is_not_found(store: PhotoFiles) -> None:
     """A hash without a file."""
     with pytest.raises(ItemNotFound):
         store.read("0" * 64)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "A" * 64, "a" * 63])
-def test_what_is_no_hash_is_never_a_path(store: PhotoStore, name: str) -> None:
+def test_what_is_no_hash_is_never_a_path(store: PhotoFiles, name: str) -> None:
     """Nothing outside the folder can be named."""
     with pytest.raises(ItemNotFound):
         store.read(name)
 
 
-def test_an_unwanted_photo_is_deleted(store: PhotoStore, tmp_path: Path) -> None:
+def test_an_unwanted_photo_is_deleted(store: PhotoFiles, tmp_path: Path) -> None:
     """And a wanted one is not."""
     with store.stored(SHA256, DATA):
         pass
@@ -58,7 +58,7 @@ def test_an_unwanted_photo_is_deleted(store: PhotoStore, tmp_path: Path) -> None
     assert files(tmp_path) == []
 
 
-def test_a_photo_being_stored_is_not_discarded(store: PhotoStore) -> None:
+def test_a_photo_being_stored_is_not_discarded(store: PhotoFiles) -> None:
     """A deletion beside an add of the same bytes leaves them to the add."""
     with store.stored(SHA256, DATA):
         deleting = threading.Thread(target=store.discard, args=(SHA256, lambda _: False))
@@ -67,9 +67,9 @@ def test_a_photo_being_stored_is_not_discarded(store: PhotoStore) -> None:
     assert store.read(SHA256) == DATA
 
 
-def test_a_photo_that_another_process_stores_is_not_discarded(store: PhotoStore, tmp_path: Path) -> None:
+def test_a_photo_that_another_process_stores_is_not_discarded(store: PhotoFiles, tmp_path: Path) -> None:
     """Whoever deletes waits until it is recorded, and then sees that it is wanted."""
-    theirs, recorded = PhotoStore(tmp_path / "photos"), threading.Event()
+    theirs, recorded = PhotoFiles(tmp_path / "photos"), threading.Event()
     deleting = threading.Thread(target=store.discard, args=(SHA256, lambda _: recorded.is_set()))
     with theirs.stored(SHA256, DATA):
         deleting.start()
@@ -80,7 +80,7 @@ def test_a_photo_that_another_process_stores_is_not_discarded(store: PhotoStore,
     assert store.read(SHA256) == DATA
 
 
-def test_a_full_disk_leaves_nothing_behind(store: PhotoStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing_behind(store: PhotoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The write fails as IndexUnavailable, and works again once there is room."""
 
     def refuse(descriptor: int) -> None:
@@ -95,7 +95,7 @@ def test_a_full_disk_leaves_nothing_behind(store: PhotoStore, tmp_path: Path, mo
         assert store.read(SHA256) == DATA
 
 
-def test_leftovers_of_a_crash_are_swept(store: PhotoStore, tmp_path: Path) -> None:
+def test_leftovers_of_a_crash_are_swept(store: PhotoFiles, tmp_path: Path) -> None:
     """Orphans and unfinished files go, what the record refers to stays."""
     with store.stored(SHA256, DATA):
         pass

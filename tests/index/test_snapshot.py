@@ -327,7 +327,7 @@ def test_a_rebuild_is_tried_again_where_the_record_is_out(
     """Unready meanwhile, and right once the record answers."""
     for path in Snapshots(tmp_path / "snapshots").paths()[0].glob("*.faiss"):
         flip(path)
-    monkeypatch.setattr(index.upkeep, "REBUILD_AGAIN_S", 0.01)
+    monkeypatch.setattr(index.upkeep, "TRY_AGAIN_S", 0.01)
     monkeypatch.setattr(live_module, "CHECKED_AT_ONCE", 0)  # as a large snapshot is: looked at while it is served
     registry = Registry(f"sqlite:///{tmp_path}/record.db", tmp_path, MODELS_VERSION)
     rebuild, asked = registry._live.rebuild, itertools.count(1)

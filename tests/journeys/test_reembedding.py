@@ -12,7 +12,7 @@ import pytest
 
 from deploy.server_process import Server, serving, wait_until_ready
 from index.catalogue import Catalogue
-from index.photos import PhotoStore
+from index.photos import PhotoFiles
 from index.registry import Registry
 from index.types import Query
 from models.preprocessing import ImageLimits, decode
@@ -73,7 +73,7 @@ def said_by(server: Server) -> str:
 
 def test_the_shipped_models_describe_what_others_did(tmp_path: Path) -> None:
     """By the command itself, in a process of its own: one photo is missing at first, at last all is tidied."""
-    url, photos = f"sqlite:///{tmp_path / 'catalogue.sqlite'}", PhotoStore(tmp_path / "photos")
+    url, photos = f"sqlite:///{tmp_path / 'catalogue.sqlite'}", PhotoFiles(tmp_path / "photos")
     catalogue = Catalogue(url)
     jpegs = [item.jpeg for item, _ in zip(demo_catalogue(), range(2), strict=False)]
     for number, jpeg in enumerate(jpegs):

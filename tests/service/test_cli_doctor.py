@@ -116,3 +116,19 @@ def test_both_builds_of_an_engine_are_a_failure(settings: Settings, monkeypatch:
     assert found.state is State.FAILURE
     assert "pytest and numpy" in found.found
     assert "not both" in found.advice
+
+
+def test_what_is_kept_elsewhere_is_asked_too(settings: Settings, tmp_path: Path) -> None:
+    """A Milvus that is away or not installed, a store that is none; one that answers is well."""
+    there = read_settings(
+        {}, weights_dir=settings.weights_dir, data_dir=tmp_path, port=0, photos={"url": "memory://doctor"}
+    )
+    assert _findings(there)["photos"] == Finding("photos", State.OK, "memory://doctor answers")
+    assert "Milvus" not in _findings(there)
+    milvus = {"engine": "milvus", "milvus": {"uri": "http://127.0.0.1:9", "timeout_s": 1}}
+    away = read_settings(
+        {}, weights_dir=settings.weights_dir, data_dir=tmp_path, index=milvus, photos={"url": "ftp://x"}
+    )
+    found = _findings(away)
+    for name in ("Milvus", "photos"):
+        assert (found[name].state, bool(found[name].advice)) == (State.FAILURE, True)

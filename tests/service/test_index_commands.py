@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from index.catalogue import Catalogue
-from index.photos import PhotoStore
+from index.photos import PhotoFiles
 from index.snapshot import Snapshots
 from service.cli.commands import app
 from service.cli.data_dir import DataDirInUse, hold_data_dir
@@ -27,7 +27,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filled")
     version = installed_models(read_settings({}))
     catalogue = Catalogue(f"sqlite:///{folder}/catalogue.sqlite")
-    photos = PhotoStore(folder / "photos")
+    photos = PhotoFiles(folder / "photos")
     for seed in range(ITEMS):
         photo = make_new_photo(seed, models_version=version)
         with photos.stored(photo.sha256, make_photo_bytes(seed)):

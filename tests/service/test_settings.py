@@ -9,7 +9,7 @@ import pytest
 
 from index.segments import QuantisedRows
 from index.shards import Shards
-from service.bootstrap import open_registry
+from service.bootstrap_index import open_registry
 from service.errors import SettingsError
 from service.settings import read_settings, settings_table
 

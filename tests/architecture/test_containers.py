@@ -160,9 +160,9 @@ def test_milvus_and_its_stores_have_passwords_of_their_own_and_a_network_apart()
 
 def test_the_service_on_milvus_has_its_clients_and_waits_for_it() -> None:
     """What the extras name is what is locked for them."""
-    (name,) = overlay = yaml.safe_load((ROOT / "deploy" / "compose.milvus.yml").read_text())["services"]
-    api = overlay[name]
-    assert name == "api"
+    overlay = yaml.safe_load((ROOT / "deploy" / "compose.milvus.yml").read_text())["services"]
+    api = overlay["api"]
+    assert overlay == {"api": api, "worker": api}
     assert api["environment"]["SELVEDGE_INDEX__MILVUS__URI"] == "http://milvus:19530"
     assert api["depends_on"] == {"milvus": {"condition": "service_healthy"}}
     assert all((ROOT / "requirements" / f"{extra}.txt").exists() for extra in api["build"]["args"]["EXTRAS"].split())

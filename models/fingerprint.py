@@ -9,6 +9,7 @@ a whole photo is stretched to it first.
 from __future__ import annotations
 
 import functools
+import itertools
 
 import cv2
 import numpy as np
@@ -18,35 +19,33 @@ from models.types import CROP_SIZE
 
 FINGERPRINT_BYTES = 32
 ORIENTATIONS = 8
+FLIPPED = 4
+"""The orientation that only flips left to right."""
 _GRID = 64
 _FREQUENCIES = 16
 _PASSES = 2
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 Floats = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
 
 
 def fingerprint(crop: npt.NDArray[np.uint8]) -> bytes:
     """The PDQ hash of a crop uint8 (224, 224, 3), 32 bytes."""
-    return _hash(_coefficients(crop))
+    return _hash(_transformed(_smoothed(crop), _places(), _places()))
 
 
 def dihedral_fingerprints(crop: npt.NDArray[np.uint8]) -> tuple[bytes, ...]:
-    """The hashes of a crop uint8 (224, 224, 3) in all eight orientations, `orient`'s, from one transform.
+    """The hashes of a crop uint8 (224, 224, 3) in all eight orientations, `orient`'s; smoothed only once.
 
-    The first is `fingerprint`'s; the others differ in a few bits from those of the turned pixels, because PDQ samples a
-    little off the middle.
+    The first is `fingerprint`'s; the others differ in a few bits at most from those of the turned pixels (the margin).
     """
-    upright = _coefficients(crop)
-    # Reversing the places of a cosine turns the sign of every other frequency; the first kept one is odd.
-    signs = np.where(np.arange(_FREQUENCIES) % 2 == 0, -1, 1).astype(np.float32)
-    hashes = []
-    for start in (upright, upright * signs):
-        turned = start
-        for _ in range(ORIENTATIONS // 2):
-            hashes.append(_hash(turned))
-            turned = (turned * signs).T
-    return tuple(hashes)
+    smoothed = _smoothed(crop)
+    forward = _places()
+    # PDQ samples a little off the middle, and its filter looks ahead: a flipped picture is sampled at other places.
+    backward = (CROP_SIZE - 1 - forward - _PASSES).clip(0)
+    a, b, c, d = (_transformed(smoothed, *places) for places in itertools.product((forward, backward), repeat=2))
+    return tuple(_hash(found) for found in (a, b.T, d, c.T, b, a.T, c, d.T))
 
 
 def photo_fingerprints(pixels: npt.NDArray[np.uint8]) -> tuple[bytes, ...]:
@@ -58,8 +57,8 @@ def photo_fingerprints(pixels: npt.NDArray[np.uint8]) -> tuple[bytes, ...]:
 def orient(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
     """A picture (H, W) or (H, W, 3) in orientation 0..7: turned left by as many quarters, from 4 on flipped left to
     right before that."""
-    flipped = pixels[:, ::-1] if orientation >= ORIENTATIONS // 2 else pixels
-    return np.ascontiguousarray(np.rot90(flipped, orientation % (ORIENTATIONS // 2)))
+    flipped = pixels[:, ::-1] if orientation >= FLIPPED else pixels
+    return np.ascontiguousarray(np.rot90(flipped, orientation % 4))
 
 
 def fingerprint_distance(a: bytes, b: bytes) -> int:
@@ -67,13 +66,21 @@ def fingerprint_distance(a: bytes, b: bytes) -> int:
     return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
 
-def _coefficients(crop: npt.NDArray[np.uint8]) -> Floats:
-    """The lowest frequencies of the crop's luma, float32 (16, 16)."""
+def _smoothed(crop: npt.NDArray[np.uint8]) -> Floats:
+    """The crop's luma as PDQ samples it, float32 (224, 224)."""
     luma = (crop.astype(np.float32) * _LUMA).sum(axis=2, dtype=np.float32)
     for _ in range(_PASSES):
         luma = _averaged_pairs(_averaged_pairs(luma.T).T)
-    places = ((np.arange(_GRID) + 0.5) * CROP_SIZE / _GRID).astype(np.int64)
-    return np.asarray(_cosines() @ luma[np.ix_(places, places)] @ _cosines().T)
+    return luma
+
+
+def _places() -> Ids:
+    return ((np.arange(_GRID) + 0.5) * CROP_SIZE / _GRID).astype(np.int64)
+
+
+def _transformed(luma: Floats, rows: Ids, columns: Ids) -> Floats:
+    """The lowest frequencies of the luma at these places, float32 (16, 16)."""
+    return np.asarray(_cosines() @ luma[np.ix_(rows, columns)] @ _cosines().T)
 
 
 def _hash(coefficients: Floats) -> bytes:

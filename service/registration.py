@@ -50,6 +50,7 @@ class Registrar:
                 garments=photo.garments,
                 design=design,
                 replace=fields.replace,
+                fingerprint=photo.prints[0][0] if photo.prints else None,
             )
             stored = time.perf_counter()
             added: Added = await self.capacity.run(TenantCatalogue(self.registry, tenant).add, new, data)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.fingerprint import orient
+from models.fingerprint import FLIPPED, orient
 from models.geometry import Box
 
 QUERY_SIDE = 640
@@ -22,7 +22,7 @@ QUERY_SIDE = 640
 SIDE = 320
 COMPARED_SIDE = 192
 """At which pixels are compared: compression and small shifts matter little there."""
-POINTS_A_CELL = 60
+POINTS_A_CELL = 40
 CELLS = 5
 """Points are taken cell by cell, or one textured part of a collage would take them all."""
 LEAST_POINTS = 4
@@ -39,6 +39,8 @@ _NOISE = 4.0
 _TEXTURED = 8.0
 _MOST_CHANGE = 22.0
 """Grey levels, a channel, left of a difference once the whole picture's change of colour is taken away."""
+_SURE = 0.6
+"""Confidence from which no other place is tried."""
 _HALF_CERTAIN = 8
 """Points whose agreement on one place is worth half of full certainty."""
 
@@ -89,6 +91,13 @@ class SamePicture:
         """0..1: that it is the same picture; pixels that agree, weighed by how many points say where."""
         return max(0.0, self.agreement) * self.points / (self.points + _HALF_CERTAIN)
 
+    @property
+    def orientation(self) -> int:
+        """The nearest of the eight of `models.fingerprint.orient`, which turns the query into the registered photo."""
+        along, down = float(self.to_query[0, 0]), float(self.to_query[1, 0])
+        quarter = round(np.arctan2(down, -along if self.mirrored else along) / (np.pi / 2)) % 4
+        return quarter + (FLIPPED if self.mirrored else 0)
+
     def share_alike(self, box: Box) -> float | None:
         """How much of a box (pixels of the registered photo) is the same; None where less than half of it is shown."""
         rows, columns = self.alike.shape
@@ -126,7 +135,7 @@ def compare_pictures(query: LookedAt, registered: LookedAt, orientation: int | N
     pictures without keypoints can be compared too; it stands for as many points as are half certain.
     """
     found = [_compared(query, registered, *place) for place in _places(query, registered)]
-    if orientation is not None:
+    if orientation is not None and all(one.confidence < _SURE for one in found):
         found.append(_compared(query, registered, _HALF_CERTAIN, _as_a_whole(query, registered, orientation)))
     return max(found, key=lambda one: one.confidence, default=None)
 

@@ -25,7 +25,8 @@ from service.cache import SeenCache, VerdictCache
 from service.cache_store import CacheStore, NoStore, RedisStore
 from service.canary import Canary
 from service.capacity import Capacity
-from service.check import PlagiarismChecker, Rules
+from service.check import PlagiarismChecker
+from service.judging import Rules
 from service.checks_store import ChecksStore
 from service.claims import LocalClaims, RedisClaims
 from service.compare import Comparer

@@ -11,7 +11,7 @@ from index.types import Added, NewPhoto
 from models.runtime.describe import pick_garment
 from service.access.tenancy import TenantCatalogue
 from service.capacity import Capacity, Lane
-from service.check import Rules, warnings_of
+from service.judging import Rules, warnings_of
 from service.disk import DiskGuard
 from service.errors import NoGarmentFound
 from service.images import PhotoReader

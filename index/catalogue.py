@@ -55,7 +55,7 @@ from index.writing import forget_items, patch_items
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Changed:
-    """What is now true of the items that changed up to `sequence`: `designs` and `prints` are all there is of `item_numbers`."""
+    """What is now true of the items that changed up to `sequence`: all designs and prints of `item_numbers`."""
 
     sequence: int
     item_numbers: Ids

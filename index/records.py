@@ -1,9 +1,9 @@
 """The tables of the record, as SQLAlchemy models.
 
 items 1─n photos 1─n garments, those of each models version beside the others'; `changes` is the log from which every
-live index catches up; `job_records.py` holds the tables of bulk work. `weight_versions` and `decisions` stand apart: they are of
-the whole service, and refer to items by name only. Writers take turns (SQLite's own lock, an advisory one in
-PostgreSQL), so the order of `sequence` is the order of commits. Whatever changes here needs a revision in
+live index catches up; `job_records.py` holds the tables of bulk work. `weight_versions` and `decisions` stand apart:
+they are of the whole service, and refer to items by name only. Writers take turns (SQLite's own lock, an advisory one
+in PostgreSQL), so the order of `sequence` is the order of commits. Whatever changes here needs a revision in
 `index/migrations`; a test compares both.
 """
 

@@ -160,9 +160,7 @@ class Registry:
         """The items that resemble the query most, best first. Raises EmbeddingMismatch."""
         return find_hits(query, self._live, self._catalogue)
 
-    def search_prints(
-        self, prints: tuple[tuple[bytes, ...], ...], radius: int, filters: Filters
-    ) -> Sequence[PrintHit]:
+    def search_prints(self, prints: tuple[tuple[bytes, ...], ...], radius: int, filters: Filters) -> Sequence[PrintHit]:
         """The registered photos whose prints are within `radius` bits of a query's (`DescribedPhoto.prints`)."""
         return find_prints(prints, radius, filters, self._live, self._catalogue)
 

@@ -16,22 +16,13 @@ import numpy.typing as npt
 
 from models.fingerprint import FLIPPED, orient
 from models.geometry import Box
+from models.keypoints import Keypoints, find_keypoints, fit_keypoints
 
 QUERY_SIDE = 640
 """Pixels of the query's longer side: in a collage of four the picture is still 320."""
 SIDE = 320
 COMPARED_SIDE = 192
 """At which pixels are compared: compression and small shifts matter little there."""
-POINTS_A_CELL = 40
-CELLS = 5
-"""Points are taken cell by cell, or one textured part of a collage would take them all."""
-LEAST_POINTS = 4
-_MOST_FOUND = 4000
-_PATCH = 31
-_RATIO = 0.85
-_MOST_BITS = 64
-"""Of 256: descriptors farther apart are no match."""
-_REPROJECTION = 3.0
 _WINDOW = 11
 """Side of the square (compared pixels) in which two pictures are correlated."""
 _NOISE = 4.0
@@ -47,14 +38,6 @@ _HALF_CERTAIN = 8
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Keypoints:
-    """`places` float32 (n, 2) in pixels of the picture that was looked at, `descriptors` uint8 (n, 32)."""
-
-    places: Floats
-    descriptors: Pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,13 +102,13 @@ class SamePicture:
 def look_at_query(pixels: Pixels) -> LookedAt:
     """A photo uint8 (H, W, 3) that may contain others."""
     small, scale = _shrunk(pixels, QUERY_SIDE)
-    return LookedAt(small, scale, (_keypoints(small),))
+    return LookedAt(small, scale, (find_keypoints(small),))
 
 
 def look_at_registered(pixels: Pixels) -> LookedAt:
     """A photo uint8 (H, W, 3) that may be contained in others, as it is and flipped."""
     small, scale = _shrunk(pixels, SIDE)
-    return LookedAt(small, scale, (_keypoints(small), _keypoints(np.ascontiguousarray(small[:, ::-1]))))
+    return LookedAt(small, scale, (find_keypoints(small), find_keypoints(np.ascontiguousarray(small[:, ::-1]))))
 
 
 def compare_pictures(query: LookedAt, registered: LookedAt, orientation: int | None = None) -> SamePicture | None:
@@ -145,32 +128,11 @@ def _places(query: LookedAt, registered: LookedAt) -> Sequence[tuple[int, Matrix
     width = registered.pixels.shape[1]
     places = []
     for mirrored, points in enumerate(registered.keypoints):
-        count, matrix = _fitted(points, query.keypoints[0])
+        count, matrix = fit_keypoints(points, query.keypoints[0])
         if matrix is not None:
             flip = np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
             places.append((count, matrix @ flip))
     return sorted(places, key=lambda place: -place[0])[:1]
-
-
-def _fitted(theirs: Keypoints, ours: Keypoints) -> tuple[int, Matrix | None]:
-    if min(len(theirs.places), len(ours.places)) < LEAST_POINTS:
-        return 0, None
-    pairs = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(theirs.descriptors, ours.descriptors, k=2)
-    good = [
-        first
-        for first, second in pairs
-        if first.distance < _RATIO * second.distance and first.distance < _MOST_BITS
-    ]  # fmt: skip
-    if len(good) < LEAST_POINTS:
-        return 0, None
-    source = theirs.places[[one.queryIdx for one in good]]
-    target = ours.places[[one.trainIdx for one in good]]
-    matrix, inliers = cv2.estimateAffinePartial2D(
-        source, target, method=cv2.RANSAC, ransacReprojThreshold=_REPROJECTION, maxIters=1000
-    )
-    if matrix is None or not 0.1 < np.hypot(*matrix[:, 0]) < 10:
-        return 0, None
-    return int(inliers.sum()), np.asarray(matrix, dtype=np.float64)
 
 
 def _as_a_whole(query: LookedAt, registered: LookedAt, orientation: int) -> Matrix:
@@ -241,23 +203,6 @@ def _change_of_colour(ours: Pixels, theirs: Pixels, shown: npt.NDArray[np.bool_]
     return np.asarray(_blurred(left.reshape(shown.shape)), dtype=np.float32)
 
 
-def _keypoints(pixels: Pixels) -> Keypoints:
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    finder = cv2.ORB.create(nfeatures=_MOST_FOUND, fastThreshold=7, edgeThreshold=_PATCH // 2, patchSize=_PATCH)
-    height, width = grey.shape
-    cells: dict[tuple[int, int], int] = {}
-    kept = []
-    for point in sorted(finder.detect(grey, None), key=lambda one: -one.response):
-        cell = (int(point.pt[0] * CELLS / width), int(point.pt[1] * CELLS / height))
-        if cells.get(cell, 0) < POINTS_A_CELL:
-            cells[cell] = cells.get(cell, 0) + 1
-            kept.append(point)
-    points, descriptors = finder.compute(grey, kept)
-    if descriptors is None:
-        return Keypoints(np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8))
-    return Keypoints(np.array([point.pt for point in points], np.float32), np.asarray(descriptors, np.uint8))
-
-
 def _shrunk(pixels: Pixels, side: int) -> tuple[Pixels, float]:
     """The picture with a longer side of at most `side`, and the scale that it was given."""
     scale = min(1.0, side / max(pixels.shape[:2]))
@@ -274,5 +219,3 @@ def _grey(pixels: Pixels) -> Floats:
 
 def _blurred(values: Floats) -> Floats:
     return np.asarray(cv2.blur(values, (_WINDOW, _WINDOW)), dtype=np.float32)
-
-

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 
 from index.registry import Registry
-from index.types import Hit, Query
-from models.background import Cohort
-from models.errors import InvalidValue
-from models.scoring import common_colour_change
-from models.taxonomy import RegionName, WeightGroup
-from models.types import DescribedGarment
-from models.weighting import RegionWeights, WeightTable
 from service.access.tenancy import TenantCatalogue
-from service.cache import VerdictCache, Versions
+from service.cache import VerdictCache
 from service.capacity import Capacity, Lane
 from service.checks_store import ChecksStore, new_check_id
-from service.errors import ChecksUnavailable, InvalidField
-from service.images import PhotoReader, SeenPhoto
+from service.errors import ChecksUnavailable
+from service.images import PhotoReader
+from service.judging import Rules
 from service.observability import Metrics
 from service.overlay import as_data_uri, draw_overlay
-from service.policy import Policy
-from service.requests import CheckFields, apply_weights
-from service.schemas import (
-    CheckedGarmentOut,
-    CheckOut,
-    ImageOut,
-    MatchOut,
-    VersionsOut,
-    WarningOut,
-    garment_fields,
-    warning_out,
-)
-from service.verdict import Resemblance, Verdict, gravest, judge
+from service.photo_judge import PhotoJudge
+from service.requests import CheckFields
+from service.schemas import CheckOut, warning_out
 
 
 class PlagiarismChecker:
@@ -48,6 +30,7 @@ class PlagiarismChecker:
         rules: Callable[[], Rules],
         verdicts: VerdictCache,
         checks: ChecksStore,
+        judge: PhotoJudge,
         capacity: Capacity,
         metrics: Metrics,
     ) -> None:
@@ -56,6 +39,7 @@ class PlagiarismChecker:
         self._rules = rules
         self._verdicts = verdicts
         self._checks = checks
+        self._judge = judge
         self._capacity = capacity
         self._metrics = metrics
 
@@ -74,7 +58,7 @@ class PlagiarismChecker:
                 answer = CheckOut.model_validate_json(remembered)
             else:
                 seen = await self._reader.look(data, tenant, fields.category, sha256)
-                answer = await self._judge_photo(seen, fields, versions, catalogue, rules)
+                answer = await self._judge.judge(data, seen, fields, versions, catalogue, rules)
                 answered = answer.model_dump_json().encode()
                 await self._verdicts.put(tenant, sha256, question, versions, answered)
             overlay = await self._draw(data, fields, tenant) if "overlay" in fields.include else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
+from index.reading import FoundGarment
 from index.types import Hit
 from models.background import Cohort
 from models.errors import InvalidValue
@@ -19,7 +21,8 @@ from service.picture_evidence import PictureEvidence
 from service.policy import Policy
 from service.requests import apply_weights
 from service.schemas import MatchOut, WarningOut, warning_out
-from service.verdict import Resemblance, judge
+from service.schemas_pictures import PictureMatchOut, PictureOut
+from service.verdict import Resemblance, judge, judge_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,40 @@ class Rules:
 
 
 def judge_hits(
-    garment: DescribedGarment, hits: Sequence[Hit], weights: RegionWeights, rules: Rules, published: datetime | None
+    garment: DescribedGarment,
+    hits: Sequence[Hit],
+    weights: RegionWeights,
+    rules: Rules,
+    published: datetime | None,
+    pictures: Mapping[str, PictureEvidence] = MappingProxyType({}),
 ) -> list[MatchOut]:
-    """The verdict on every hit, in the order of the hits: best score first."""
+    """The verdict on every hit, in the order of the hits; `pictures` by the sha256 of the registered photo."""
     matches = []
     for hit in hits:
-        resemblance = resemblance_of(garment, hit, rules.cohort)
+        resemblance = resemblance_of(garment, hit, rules.cohort, pictures.get(hit.photo_sha256))
         found = judge(resemblance, weights, rules.policy, published, hit.details.published_at)
         matches.append(MatchOut.of(hit, found))
     return matches
 
 
-def resemblance_of(garment: DescribedGarment, hit: Hit, cohort: Cohort) -> Resemblance:
+def picture_match(
+    found: FoundGarment, picture: PictureEvidence, policy: Policy, published: datetime | None
+) -> PictureMatchOut:
+    """The verdict on a registered picture alone."""
+    verdict, first, altered = judge_picture(picture, found.garment, policy, published, found.details.published_at)
+    return PictureMatchOut(
+        item_id=found.item_id,
+        photo_id=found.photo_id,
+        verdict=verdict,
+        first=first,
+        modified_regions=list(altered),
+        picture=PictureOut.of(picture),
+    )
+
+
+def resemblance_of(
+    garment: DescribedGarment, hit: Hit, cohort: Cohort, picture: PictureEvidence | None = None
+) -> Resemblance:
     seen = garment.mirrored if hit.mirrored else garment.embeddings
     return Resemblance(
         garment,
@@ -65,6 +90,7 @@ def resemblance_of(garment: DescribedGarment, hit: Hit, cohort: Cohort) -> Resem
         common_colour_change(seen, hit.garment.embeddings),
         cohort.background(seen),
         cohort.background(hit.garment.embeddings),
+        picture,
     )
 
 

@@ -14,12 +14,12 @@ from service.access.tenancy import TenantCatalogue
 from service.cache import Versions
 from service.capacity import Capacity
 from service.images import PhotoReader, SeenPhoto
-from service.judging import Rules, judge_hits, warnings_of
+from service.judging import Rules, judge_hits, picture_match, warnings_of
 from service.picture_evidence import PictureEvidence, shows
 from service.pictures import Candidate, PictureComparer
 from service.requests import CheckFields
 from service.schemas import CheckedGarmentOut, CheckOut, ImageOut, MatchOut, VersionsOut, garment_fields
-from service.schemas_pictures import PictureMatchOut, judge_picture
+from service.schemas_pictures import PictureMatchOut
 from service.verdict import Verdict, gravest
 
 ALWAYS_COMPARED = 1
@@ -56,9 +56,7 @@ class PhotoJudge:
         started = time.perf_counter()
         asked = _Asked(fields, catalogue, rules)
         prints = await self.capacity.run(self._near, seen, asked)
-        hits = [
-            await self.capacity.run(self._search, garment, prints, asked) for garment in seen.described.garments
-        ]
+        hits = [await self.capacity.run(self._search, garment, prints, asked) for garment in seen.described.garments]
         searched = time.perf_counter()
         candidates = _worth_comparing(seen.described.garments, hits, prints, asked)
         evidence = await self._compare(data, seen, candidates, prints, asked)
@@ -194,5 +192,5 @@ def _unattached(
         picture = evidence[one.found.photo_sha256]
         if one.found.item_id not in named and picture.is_same(asked.rules.policy):
             named.add(one.found.item_id)
-            found.append(judge_picture(one.found, picture, asked.rules.policy, asked.fields.published_at))
+            found.append(picture_match(one.found, picture, asked.rules.policy, asked.fields.published_at))
     return found

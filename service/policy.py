@@ -95,7 +95,8 @@ class PicturePolicy(_Part):
 
     `radius`: bits within which a print is looked up; `most_compared`: registered photos whose pixels are compared for
     one check; `least_confidence` (`models.same_picture`) from which it is the same picture. Of that picture a region is
-    altered where less than `least_alike` of it is the same, or less than `doubtful_alike` and its embedding says so too.
+    altered where less than `least_alike` of it is the same, or less than `doubtful_alike` and its embedding agrees that
+    it was.
     """
 
     report: str

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from index.prints import PrintOf
-from index.reading import FoundGarment
 from models.taxonomy import RegionName
-from models.types import MissingReason
 from service.picture_evidence import PictureEvidence
-from service.policy import Policy
-from service.verdict import First, Verdict, who_was_first
+from service.verdict import First, Verdict
 
 Orientation = Literal[
     "upright", "turned_90", "turned_180", "turned_270",
@@ -56,3 +52,17 @@ class PictureOut(_Out):
                 "shown": None if same is None else round(same.shown, 4),
             }
         )
+
+
+class PictureMatchOut(_Out):
+    """A registered picture in the photo where the models saw no garment that matches it: turned, say.
+
+    `verdict` and `first` as of a match; `modified_regions` are those of the registered garment.
+    """
+
+    item_id: str
+    photo_id: str
+    verdict: Verdict
+    first: First | None
+    modified_regions: list[RegionName]
+    picture: PictureOut

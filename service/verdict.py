@@ -147,6 +147,23 @@ def judge(
     return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings), picture)
 
 
+def judge_picture(
+    picture: PictureEvidence,
+    theirs: DescribedGarment,
+    policy: Policy,
+    published: datetime | None = None,
+    their_published: datetime | None = None,
+) -> tuple[Verdict, First | None, tuple[RegionName, ...]]:
+    """The verdict on the same picture alone, who was first, and which of the registered regions were altered in it."""
+    shares = {region.name: picture.share_alike(region) for region in theirs.regions}
+    altered = tuple(name for name, share in shares.items() if share is not None and share < policy.pictures.least_alike)
+    kind = Verdict.PARTIAL_COPY if altered else Verdict.IMAGE_COPY
+    first = _first(published, their_published)
+    if theirs.detection.category.is_bottom or len(altered) > policy.most_altered or first is First.QUERY:
+        kind = _at_most_similar(kind)
+    return kind, first, altered
+
+
 def gravest(verdicts: Iterable[Verdict], otherwise: Verdict) -> Verdict:
     """The gravest of some verdicts, `otherwise` where there are none."""
     return max(verdicts, key=lambda verdict: verdict.gravity, default=otherwise)

@@ -58,9 +58,7 @@ class TenantCatalogue:
     def search(self, query: Query) -> Sequence[Hit]:
         return self.registry.search(replace(query, filters=replace(query.filters, tenant=self.tenant)))
 
-    def search_prints(
-        self, prints: tuple[tuple[bytes, ...], ...], radius: int, filters: Filters
-    ) -> Sequence[PrintHit]:
+    def search_prints(self, prints: tuple[tuple[bytes, ...], ...], radius: int, filters: Filters) -> Sequence[PrintHit]:
         return self.registry.search_prints(prints, radius, replace(filters, tenant=self.tenant))
 
     def stats(self) -> IndexStats:

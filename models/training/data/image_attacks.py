@@ -45,7 +45,10 @@ class PictureThief:
         """The JPEG that would be uploaded. `photo` names the picture, uint8 (H, W, 3) sRGB."""
         digest = hashlib.sha256(f"attack {seed} {attack} {photo}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-        done = _collage(pixels, rng, self.others) if attack is Attack.COLLAGE else _ATTACKS[attack](pixels, rng)
+        if attack is Attack.COLLAGE:
+            done = _collage(pixels, rng, self.others)
+        else:
+            done = pixels[:, ::-1] if attack is Attack.FLIP else _ATTACKS[attack](pixels, rng)
         quality = int(rng.integers(25, 60) if attack is Attack.RECOMPRESS else rng.integers(65, 93))
         encoded, data = cv2.imencode(".jpg", np.ascontiguousarray(done[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
         assert encoded
@@ -63,10 +66,6 @@ def _crop(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     cut_y, cut_x = (int(side * rng.uniform(0.05, 0.3)) for side in (height, width))
     top, left = int(rng.integers(cut_y + 1)), int(rng.integers(cut_x + 1))
     return pixels[top : top + height - cut_y, left : left + width - cut_x]
-
-
-def _flip(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    return pixels[:, ::-1]
 
 
 def _rotate(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -162,7 +161,6 @@ _ATTACKS: Mapping[Attack, Callable[[Pixels, np.random.Generator], Pixels]] = Map
     {
         Attack.RECOMPRESS: _recompress,
         Attack.CROP: _crop,
-        Attack.FLIP: _flip,
         Attack.ROTATE: _rotate,
         Attack.WATERMARK: _watermark,
         Attack.SCREENSHOT: _screenshot,

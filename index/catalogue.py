@@ -145,7 +145,7 @@ class Catalogue:
         with self._database.reading() as connection:
             return Prints.joined(list(read_prints(connection, models_version)))
 
-    def unprinted(self, after: int, limit: int) -> list[tuple[int, str]]:
+    def unprinted(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
         """Number and sha256 of photos whose whole print is not known yet, by number, those after one."""
         with self._database.reading() as connection:
             return read_unprinted(connection, after, limit)

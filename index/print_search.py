@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -48,15 +47,14 @@ def find_prints(
     garments = catalogue.designs_of([match.photo_number for match in nearest], live.models_version)
     found = catalogue.find(list(garments.values()), filters.tenant)
     return [
-        PrintHit(match, garment_id, found[garment_id])
+        PrintHit(match, garments[match.photo_number], one)
         for match in nearest
-        if (garment_id := garments.get(match.photo_number)) in found and _allowed(found, garment_id, filters)
+        if (one := found.get(garments.get(match.photo_number, -1))) is not None and _allowed(one, filters)
     ]
 
 
-def _allowed(found: Mapping[int, FoundGarment], garment_id: int, filters: Filters) -> bool:
+def _allowed(one: FoundGarment, filters: Filters) -> bool:
     """What `Exclusions.allowed` asks, of a record that was looked up."""
-    one = found[garment_id]
     details = one.details
     if details.disabled_until is not None and details.disabled_until > datetime.now(UTC):
         return False

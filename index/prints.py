@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,13 @@ class Prints:
 
     def where(self, chosen: Flags | slice) -> Prints:
         return Prints(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+
+    def grown(self, rows: int) -> Prints:
+        """A copy with room for so many."""
+        grown = Prints(**{column.name: _room(getattr(self, column.name), rows) for column in fields(self)})
+        for column in fields(self):
+            getattr(grown, column.name)[: len(self)] = getattr(self, column.name)
+        return grown
 
     @staticmethod
     def joined(parts: Sequence[Prints]) -> Prints:
@@ -152,12 +160,7 @@ class PrintIndex:
         length = len(self._held)
         total = length + len(prints)
         if total > len(self._room):
-            self._room = Prints(
-                **{
-                    column.name: _grown(getattr(self._held, column.name), max(1024, 2 * total))
-                    for column in fields(Prints)
-                }
-            )
+            self._room = self._held.grown(max(1024, 2 * total))
         for column in fields(Prints):
             getattr(self._room, column.name)[length:total] = getattr(prints, column.name)
         self._highest = max(self._highest, int(prints.item_numbers.max()))
@@ -180,7 +183,5 @@ def _with_tenants(prints: Prints, tenants: Ids) -> Prints:
     return Prints(prints.photo_numbers, prints.item_numbers, tenants, prints.photos, prints.designs)
 
 
-def _grown(column: npt.NDArray[np.generic], rows: int) -> npt.NDArray[np.generic]:
-    grown = np.zeros((rows, *column.shape[1:]), dtype=column.dtype)
-    grown[: len(column)] = column
-    return grown
+def _room(column: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
+    return np.zeros((rows, *column.shape[1:]), dtype=column.dtype)

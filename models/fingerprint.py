@@ -71,7 +71,7 @@ def _smoothed(crop: npt.NDArray[np.uint8]) -> Floats:
     luma = (crop.astype(np.float32) * _LUMA).sum(axis=2, dtype=np.float32)
     for _ in range(_PASSES):
         luma = _averaged_pairs(_averaged_pairs(luma.T).T)
-    return luma
+    return np.asarray(luma, dtype=np.float32)
 
 
 def _places() -> Ids:
@@ -80,7 +80,7 @@ def _places() -> Ids:
 
 def _transformed(luma: Floats, rows: Ids, columns: Ids) -> Floats:
     """The lowest frequencies of the luma at these places, float32 (16, 16)."""
-    return np.asarray(_cosines() @ luma[np.ix_(rows, columns)] @ _cosines().T)
+    return np.asarray(_cosines() @ luma[np.ix_(rows, columns)] @ _cosines().T, dtype=np.float32)
 
 
 def _hash(coefficients: Floats) -> bytes:

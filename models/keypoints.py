@@ -43,7 +43,7 @@ def find_keypoints(pixels: Pixels) -> Keypoints:
             cells[cell] = cells.get(cell, 0) + 1
             kept.append(point)
     points, descriptors = finder.compute(grey, kept)
-    if descriptors is None:
+    if not points:
         return Keypoints(np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8))
     return Keypoints(np.array([point.pt for point in points], np.float32), np.asarray(descriptors, np.uint8))
 

@@ -7,6 +7,7 @@ points agree, the pixels do not. Both photos are looked at in grey, small, so th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,7 +79,7 @@ class SamePicture:
     def orientation(self) -> int:
         """The nearest of the eight of `models.fingerprint.orient`, which turns the query into the registered photo."""
         along, down = float(self.to_query[0, 0]), float(self.to_query[1, 0])
-        quarter = round(np.arctan2(down, -along if self.mirrored else along) / (np.pi / 2)) % 4
+        quarter = round(math.atan2(down, -along if self.mirrored else along) / (math.pi / 2)) % 4
         return quarter + (FLIPPED if self.mirrored else 0)
 
     def share_alike(self, box: Box) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from index.live import LiveIndex
 from index.print_search import find_prints
 from index.prints import PrintOf
 from index.shards import Shards
-from index.types import DEFAULT_TENANT, Filters, ItemDetails
+from index.types import DEFAULT_TENANT, Filters, ItemDetails, NewPhoto
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo
 
 RADIUS = 40
@@ -55,14 +56,14 @@ def eight(seed: int, place: int = 0, flipped: int = 0) -> tuple[bytes, ...]:
     return tuple(print_of(seed, flipped) if row == place else print_of(1000 + row) for row in range(8))
 
 
-def photo(seed: int, **fields: object) -> object:
-    return replace(make_new_photo(seed), fingerprint=print_of(seed), **fields)  # type: ignore[arg-type]
+def photo(seed: int, **fields: Any) -> NewPhoto:
+    return replace(make_new_photo(seed), fingerprint=print_of(seed), **fields)
 
 
 def test_a_photo_is_found_by_its_print_in_any_orientation(opened: Opened) -> None:
     """With how far it is, and which way round the query was."""
     for seed in (1, 2, 3):
-        opened.catalogue.add(photo(seed))  # type: ignore[arg-type]
+        opened.catalogue.add(photo(seed))
     assert opened.find((eight(2, place=5, flipped=20),)) == [("SKU-2", 20, 5)]
     assert opened.find((eight(77),)) == []
     assert opened.find((eight(2, flipped=RADIUS + 1),)) == []
@@ -78,11 +79,11 @@ def test_a_design_is_found_by_the_print_of_its_crop(opened: Opened) -> None:
 
 def test_what_is_deleted_replaced_or_anothers_is_not_found(opened: Opened) -> None:
     """As searches by vectors do."""
-    opened.catalogue.add(photo(1))  # type: ignore[arg-type]
-    opened.catalogue.add(photo(2, tenant="B"))  # type: ignore[arg-type]
+    opened.catalogue.add(photo(1))
+    opened.catalogue.add(photo(2, tenant="B"))
     assert opened.find((eight(2),)) == []
     assert opened.find((eight(2),), Filters(tenant="B")) == [("SKU-2", 0, 0)]
-    opened.catalogue.add(photo(3, item_id="SKU-1", replace=True))  # type: ignore[arg-type]
+    opened.catalogue.add(photo(3, item_id="SKU-1", replace=True))
     assert (opened.find((eight(1),)), opened.find((eight(3),))) == ([], [("SKU-1", 0, 0)])
     opened.catalogue.delete("SKU-1")
     assert opened.find((eight(3),)) == []
@@ -90,7 +91,7 @@ def test_what_is_deleted_replaced_or_anothers_is_not_found(opened: Opened) -> No
 
 def test_filters_hold_for_prints_too(opened: Opened) -> None:
     """A seller does not copy itself."""
-    opened.catalogue.add(photo(1, details=ItemDetails(seller_id="s1")))  # type: ignore[arg-type]
+    opened.catalogue.add(photo(1, details=ItemDetails(seller_id="s1")))
     assert opened.find((eight(1),), Filters(exclude_seller_id="s1")) == []
     assert opened.find((eight(1),), Filters(exclude_item_id="SKU-1")) == []
     assert opened.find((eight(1),), Filters(exclude_item_id="SKU-2", exclude_seller_id="s2")) == [("SKU-1", 0, 0)]
@@ -99,7 +100,7 @@ def test_filters_hold_for_prints_too(opened: Opened) -> None:
 def test_a_photo_without_a_print_is_filled_in_later(opened: Opened) -> None:
     """It was registered before there were any; a running index hears of it."""
     opened.catalogue.add(make_new_photo(1))
-    opened.catalogue.add(photo(2))  # type: ignore[arg-type]
+    opened.catalogue.add(photo(2))
     [(number, sha256)] = opened.catalogue.unprinted(0, 10)
     assert (sha256, opened.find((eight(1),))) == (make_new_photo(1).sha256, [])
     assert opened.catalogue.keep_prints([(number, print_of(1))]) == 1
@@ -125,7 +126,7 @@ def test_other_models_keep_the_photos_print_and_have_their_own_designs(opened: O
 def test_a_start_reads_every_print(record_url: str, opened: Opened) -> None:
     """Those of the record as of then."""
     for seed in range(1, 6):
-        opened.catalogue.add(photo(seed))  # type: ignore[arg-type]
+        opened.catalogue.add(photo(seed))
     opened.catalogue.delete("SKU-3")
     again = Opened(record_url)
     assert [again.find((eight(seed),)) != [] for seed in range(1, 6)] == [True, True, False, True, True]

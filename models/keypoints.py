@@ -31,7 +31,9 @@ class Keypoints:
 
 
 def find_keypoints(pixels: Pixels) -> Keypoints:
-    """Of a picture uint8 (H, W, 3), the strongest of every cell."""
+    """Of a picture uint8 (H, W, 3), the strongest of every cell; none of one narrower than a descriptor's patch."""
+    if min(pixels.shape[:2]) < _PATCH:
+        return _none()
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     finder = cv2.ORB.create(nfeatures=_MOST_FOUND, fastThreshold=7, edgeThreshold=_PATCH // 2, patchSize=_PATCH)
     height, width = grey.shape
@@ -44,7 +46,7 @@ def find_keypoints(pixels: Pixels) -> Keypoints:
             kept.append(point)
     points, descriptors = finder.compute(grey, kept)
     if not points:
-        return Keypoints(np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8))
+        return _none()
     return Keypoints(np.array([point.pt for point in points], np.float32), np.asarray(descriptors, np.uint8))
 
 
@@ -68,3 +70,7 @@ def fit_keypoints(theirs: Keypoints, ours: Keypoints) -> tuple[int, npt.NDArray[
     if matrix is None or not 0.1 < np.hypot(*matrix[:, 0]) < 10:
         return 0, None
     return int(inliers.sum()), np.asarray(matrix, dtype=np.float64)
+
+
+def _none() -> Keypoints:
+    return Keypoints(np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8))

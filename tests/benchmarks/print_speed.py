@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from index.catalogue import Catalogue
-from index.prints import WORDS, PrintIndex, PrintOf, Prints
+from index.prints import WORDS, PrintIndex, PrintOf, Prints, Words
 
 RADIUS = 60
 REPEATS = 10
@@ -24,7 +24,7 @@ def main(photos: int) -> None:
     """Print what was measured, one line each."""
     random = np.random.default_rng(0)
 
-    def words() -> np.ndarray:  # type: ignore[type-arg]
+    def words() -> Words:
         return random.integers(0, 2**63, (photos, WORDS), dtype=np.int64).view(np.uint64)
 
     numbers = np.arange(1, photos + 1)

@@ -12,7 +12,9 @@ from tests.models.test_same_picture import Pixels, drawn
 
 
 def decoded(data: bytes) -> Pixels:
-    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1], dtype=np.uint8)
+    read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert read is not None
+    return np.asarray(read[..., ::-1], dtype=np.uint8)
 
 
 @pytest.mark.parametrize("attack", Attack)

@@ -85,15 +85,13 @@ class PhotoJudge:
         return asked.catalogue.search_prints(seen.described.prints, radius, asked.fields.filters())
 
     def _search(self, garment: DescribedGarment, prints: Sequence[PrintHit], asked: _Asked) -> list[Hit]:
-        """What the regions find, then what only a print does; one hit an item, the one whose print is near first."""
+        """What the regions find and what only a print does, best score first; an item may have one of each."""
         query = self._query(garment, asked)
-        found = list(asked.catalogue.search(query))
-        printed = {one.found.item_id: one for one in reversed(prints)}
-        by_print = [hit_of(query, one.garment_id, one.found) for one in printed.values()]
-        kept = [hit for hit in found if hit.item_id not in printed]
-        together = sorted([*by_print, *kept], key=lambda hit: (-hit.score, hit.item_id))
-        dropped = {hit.item_id for hit in kept[max(0, asked.fields.top_k - len(by_print)) :]}
-        return [hit for hit in together if hit.item_id not in dropped]
+        found = {hit.garment_id: hit for hit in asked.catalogue.search(query)}
+        for one in prints:
+            if one.garment_id not in found:
+                found[one.garment_id] = hit_of(query, one.garment_id, one.found)
+        return sorted(found.values(), key=lambda hit: (-hit.score, hit.item_id))
 
     def _query(self, garment: DescribedGarment, asked: _Asked) -> Query:
         fields, rules = asked.fields, asked.rules
@@ -167,7 +165,9 @@ def _judge_garment(
     least = asked.fields.min_score
     # What only a print found answers for its picture, not for its score; the same picture comes first.
     matches = [match for match in matches if match.same_photo or match.score >= least]
-    matches.sort(key=_rank)
+    # One an item, its best: what comes last is kept.
+    ranked = {match.item_id: match for match in sorted(matches, key=_rank, reverse=True)}
+    matches = sorted(ranked.values(), key=_rank)
     return CheckedGarmentOut(
         **garment_fields(garment, warnings_of(garment, policy)),
         verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
@@ -175,8 +175,8 @@ def _judge_garment(
     )
 
 
-def _rank(match: MatchOut) -> tuple[bool, float]:
-    return (not match.same_photo, -match.score)
+def _rank(match: MatchOut) -> tuple[bool, float, str]:
+    return (not match.same_photo, -match.score, match.item_id)
 
 
 def _unattached(

@@ -39,7 +39,7 @@ class PictureComparer:
     def __init__(self, decoder: PhotoDecoder, remembered: int = REMEMBERED) -> None:
         self._decoder = decoder
         self._remembered = remembered
-        self._ready: OrderedDict[str, LookedAt] = OrderedDict()
+        self._ready: OrderedDict[tuple[str, str], LookedAt] = OrderedDict()
         self._lock = threading.Lock()
 
     def compare(
@@ -65,15 +65,17 @@ class PictureComparer:
         return found
 
     def _look(self, candidate: Candidate, catalogue: TenantCatalogue) -> LookedAt:
+        # By tenant: how fast an answer comes must not tell what others have registered.
+        key = (catalogue.tenant, candidate.sha256)
         with self._lock:
-            known = self._ready.get(candidate.sha256)
+            known = self._ready.get(key)
             if known is not None:
-                self._ready.move_to_end(candidate.sha256)
+                self._ready.move_to_end(key)
                 return known
         data = catalogue.photo_bytes(candidate.item_id, candidate.photo_id)
         looked = look_at_registered(self._decoder.decode(data).pixels)
         with self._lock:
-            self._ready[candidate.sha256] = looked
+            self._ready[key] = looked
             while len(self._ready) > self._remembered:
                 self._ready.popitem(last=False)
         return looked

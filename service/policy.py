@@ -95,8 +95,7 @@ class PicturePolicy(_Part):
 
     `radius`: bits within which a print is looked up; `most_compared`: registered photos whose pixels are compared for
     one check; `least_confidence` (`models.same_picture`) from which it is the same picture. Of that picture a region is
-    altered where less than `least_alike` of it is the same, or less than `doubtful_alike` and its embedding agrees that
-    it was.
+    altered where less than `least_alike` of it is the same.
     """
 
     report: str
@@ -104,7 +103,6 @@ class PicturePolicy(_Part):
     most_compared: int = Field(ge=0, le=16)
     least_confidence: Share
     least_alike: Share
-    doubtful_alike: Share
 
 
 class OtherColour(_Part):

@@ -131,7 +131,8 @@ def judge(
     picture = resemblance.picture
     same_photo = _is_same_photo(resemblance, policy)
     if picture is not None and picture.same is not None and same_photo:
-        regions = tuple(_seen_in_place(finding, resemblance.theirs, picture, policy) for finding in regions)
+        in_place = tuple(_seen_in_place(finding, resemblance.theirs, picture, policy) for finding in regions)
+        regions = in_place if any(finding.alike is not None for finding in in_place) else regions
         probability = max(probability, picture.same.confidence)
     kind = kind_of(regions, same_photo, policy)
     warnings = []
@@ -186,13 +187,13 @@ def _is_same_photo(resemblance: Resemblance, policy: Policy) -> bool:
 def _seen_in_place(
     finding: RegionFinding, theirs: DescribedGarment, picture: PictureEvidence, policy: Policy
 ) -> RegionFinding:
-    """In the same picture the pixels tell better than embeddings what was altered, under watermarks and filters too."""
+    """In the same picture the pixels tell better than embeddings what was altered, under watermarks and filters too.
+
+    What is not shown of it, or has no place in the registered photo, counts as nothing.
+    """
     alike = picture.share_alike(theirs.region(finding.name))
-    if alike is None:
-        return finding
-    limits = policy.pictures
-    altered = alike < limits.least_alike or (alike < limits.doubtful_alike and finding.agrees is False)
-    return replace(finding, agrees=not altered, alike=alike)
+    agrees = None if alike is None else alike >= policy.pictures.least_alike
+    return replace(finding, agrees=agrees, alike=alike)
 
 
 def _find(name: RegionName, resemblance: Resemblance, weights: RegionWeights, rules: GroupPolicy) -> RegionFinding:

@@ -38,7 +38,6 @@ def make_policy(**changes: Any) -> Policy:
             "most_compared": 4,
             "least_confidence": 0.5,
             "least_alike": 0.5,
-            "doubtful_alike": 0.75,
         },
         "same_garment": {"report": "made up", "colour_cost": 0.01, "most_colour": 25.0, "group_bonus": 0.03},
         "other_colour": {"cost": 0.02, "most": 40.0},

@@ -22,6 +22,8 @@ from index.generations import (
 from index.labels import Ids
 from index.leases import Leases
 from index.manifest import Moment
+from index.print_rows import find_designs, read_prints, read_unprinted, set_photo_prints
+from index.prints import Prints
 from index.reading import (
     FoundGarment,
     count_all,
@@ -53,11 +55,12 @@ from index.writing import forget_items, patch_items
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Changed:
-    """What is now true of the items that changed up to `sequence`: `designs` is all there is of `item_numbers`."""
+    """What is now true of the items that changed up to `sequence`: all designs and prints of `item_numbers`."""
 
     sequence: int
     item_numbers: Ids
     designs: Designs
+    prints: Prints
 
 
 class Catalogue:
@@ -132,7 +135,8 @@ class Catalogue:
                 return None
             numbers = sorted({row.item_number for row in rows})
             parts = list(read_designs(connection, models_version, numbers))
-            return Changed(rows[-1].sequence, np.array(numbers, dtype=np.int64), Designs.joined(parts))
+            prints = Prints.joined(list(read_prints(connection, models_version, numbers)))
+            return Changed(rows[-1].sequence, np.array(numbers, dtype=np.int64), Designs.joined(parts), prints)
 
     def designs(self, models_version: str) -> Iterator[tuple[int, Designs]]:
         """All searched garments of a models version in batches, each with the sequence at which all were read."""
@@ -141,6 +145,26 @@ class Catalogue:
             for batch in read_designs(connection, models_version, None):
                 yield sequence, batch
             yield sequence, Designs.joined([])
+
+    def prints(self, models_version: str) -> Prints:
+        """Of every photo whose design these models have described, as of now."""
+        with self._database.reading() as connection:
+            return Prints.joined(list(read_prints(connection, models_version)))
+
+    def unprinted(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Number and sha256 of photos whose whole print is not known yet, by number, those after one."""
+        with self._database.reading() as connection:
+            return read_unprinted(connection, after, limit)
+
+    def keep_prints(self, prints: Sequence[tuple[int, bytes]]) -> int:
+        """Keep (photo number, print of the whole photo) where there is none; how many items that changed."""
+        with self._database.writing() as connection:
+            return set_photo_prints(connection, prints)
+
+    def designs_of(self, photo_numbers: Sequence[int], models_version: str) -> Mapping[int, int]:
+        """Photo number → id of the garment that these models' searches find it by; those that are gone are left out."""
+        with self._database.reading() as connection:
+            return find_designs(connection, photo_numbers, models_version)
 
     def count_undescribed(self, models_version: str, tenant: str | None = None) -> int:
         """Photos of one tenant, or of all, that these models have not described: no search of theirs finds them."""

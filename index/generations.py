@@ -13,7 +13,16 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, or_, select, update
 
 from index.garment_rows import garment_to_row
-from index.records import ChangeKind, ChangeRecord, DescriptionRecord, GarmentRecord, ItemRecord, PhotoRecord
+from index.print_rows import insert_print
+from index.records import (
+    ChangeKind,
+    ChangeRecord,
+    DescriptionRecord,
+    GarmentRecord,
+    ItemRecord,
+    PhotoRecord,
+    PrintRecord,
+)
 from models.taxonomy import Category
 from models.types import DescribedGarment
 
@@ -32,11 +41,15 @@ class UndescribedPhoto:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Description:
-    """What some models saw of a photo: `garments[design]` is searched; nothing where they saw none."""
+    """What some models saw of a photo: `garments[design]` is searched; nothing where they saw none.
+
+    `fingerprint`: the PDQ hash of the whole photo, None where nobody took it.
+    """
 
     photo_number: int
     garments: tuple[DescribedGarment, ...]
     design: int
+    fingerprint: bytes | None = None
 
 
 def count_undescribed(connection: Connection, models_version: str, tenant: str | None = None) -> int:
@@ -108,6 +121,16 @@ def insert_description(connection: Connection, item_number: int, models_version:
     rows = garment_rows(item_number, models_version, described)
     if rows:
         connection.execute(insert(GarmentRecord), rows)
+        insert_print(
+            connection,
+            {
+                "photo_number": described.photo_number,
+                "models_version": models_version,
+                "item_number": item_number,
+                "photo": described.fingerprint,
+                "design": described.garments[described.design].fingerprint,
+            },
+        )
 
 
 def garment_rows(item_number: int, models_version: str, described: Description) -> list[dict[str, object]]:
@@ -134,8 +157,9 @@ def drop_other_descriptions(connection: Connection, models_version: str, limit: 
         and_(PhotoRecord.models_version == models_version, PhotoRecord.number.in_(others)),
     )
     numbers = list(connection.scalars(select(PhotoRecord.number).where(chosen).limit(limit)))
-    theirs = (GarmentRecord.photo_number.in_(numbers), GarmentRecord.models_version != models_version)
-    connection.execute(delete(GarmentRecord).where(*theirs))
+    for record in (GarmentRecord, PrintRecord):
+        theirs = (record.photo_number.in_(numbers), record.models_version != models_version)
+        connection.execute(delete(record).where(*theirs))
     connection.execute(delete(DescriptionRecord).where(DescriptionRecord.photo_number.in_(numbers)))
     connection.execute(update(PhotoRecord).where(PhotoRecord.number.in_(numbers)).values(models_version=models_version))
     return len(numbers)

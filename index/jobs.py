@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 
 from index.database import Database
 from index.errors import InvalidQuery, JobNotFound
+from index.job_records import JobProblemRecord, JobRecord, JobResultRecord
 from index.job_types import LIVE, Job, JobKind, JobPage, JobStatus, LineProblem, ProblemPage, Step
-from index.records import JobProblemRecord, JobRecord, JobResultRecord
 
 _FIELDS = tuple(Job.__dataclass_fields__)
 _LONGEST_DETAIL = 2_000

@@ -13,6 +13,7 @@ from index.errors import EmbeddingMismatch, IndexUnavailable, SnapshotUnusable
 from index.labels import Exclusions
 from index.leases import LEASE_S
 from index.manifest import Manifest
+from index.prints import PrintIndex
 from index.shards import Shards
 from index.snapshot import Fence, Snapshots, check_files, open_blocks, sequence_of
 from index.types import Query
@@ -44,6 +45,8 @@ class LiveIndex:
         self._following = threading.Lock()
         self._sequence = 0
         self._ready = False
+        self.prints = PrintIndex()
+        """The perceptual hashes of the photos whose designs are searched."""
         self.started_from: Path | None = None
         """The snapshot that was mapped; its vectors are to be checked by `check_snapshot`."""
 
@@ -83,6 +86,8 @@ class LiveIndex:
         """Hold every design of this models version, and never those of others. Once."""
         with self._following:
             assert not self._ready
+            # Before the rest: what is followed from then on settles what changed meanwhile.
+            self.prints.clear(self._catalogue.prints(self._models_version))
             mapped_to = self._map_latest()
             self._sequence = self._read_record() if mapped_to is None else mapped_to
             self._ready = True
@@ -155,6 +160,7 @@ class LiveIndex:
     def rebuild(self) -> None:
         """Read all from the record anew. Raises IndexUnavailable while the record is out; to be tried again then."""
         with self._following:
+            self.prints.clear(self._catalogue.prints(self._models_version))
             self._sequence = self._read_record()
             self._ready = True
 
@@ -210,5 +216,6 @@ class LiveIndex:
         """The change that searches see once every committed one after `sequence` is taken over."""
         while changed := self._catalogue.changed_since(sequence, self._models_version):
             self._vectors.settle(changed.item_numbers, changed.designs)
+            self.prints.settle(changed.item_numbers, changed.prints)
             sequence = changed.sequence
         return sequence

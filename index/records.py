@@ -1,9 +1,9 @@
 """The tables of the record, as SQLAlchemy models.
 
 items 1─n photos 1─n garments, those of each models version beside the others'; `changes` is the log from which every
-live index catches up; jobs 1─n job_problems and job_results. `weight_versions` and `decisions` stand apart: they are of
-the whole service, and refer to items by name only. Writers take turns (SQLite's own lock, an advisory one in
-PostgreSQL), so the order of `sequence` is the order of commits. Whatever changes here needs a revision in
+live index catches up; `job_records.py` holds the tables of bulk work. `weight_versions` and `decisions` stand apart:
+they are of the whole service, and refer to items by name only. Writers take turns (SQLite's own lock, an advisory one
+in PostgreSQL), so the order of `sequence` is the order of commits. Whatever changes here needs a revision in
 `index/migrations`; a test compares both.
 """
 
@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from index.moments import UtcDateTime
 from index.types import DEFAULT_TENANT
 
-REVISION = "0005"
+REVISION = "0006"
 """The latest of `index/migrations`, which makes the tables below."""
 REVISION_TABLE = "record_revision"
 Number = BigInteger().with_variant(Integer, "sqlite")
@@ -98,6 +98,20 @@ class DescriptionRecord(Record):
     photo_number: Mapped[int] = mapped_column(Number, ForeignKey("photos.number", ondelete="CASCADE"), primary_key=True)
     models_version: Mapped[str] = mapped_column(primary_key=True)
     garments: Mapped[int]
+
+
+class PrintRecord(Record):
+    """The PDQ hashes of a photo and of the design that some models saw in it, 32 bytes each; narrow, to be read whole.
+
+    `photo` is NULL where the photo was registered before there were such prints, until somebody looks at it again.
+    """
+
+    __tablename__ = "prints"
+    photo_number: Mapped[int] = mapped_column(Number, ForeignKey("photos.number", ondelete="CASCADE"), primary_key=True)
+    models_version: Mapped[str] = mapped_column(primary_key=True)
+    item_number: Mapped[int] = mapped_column(Number, ForeignKey("items.number", ondelete="CASCADE"), index=True)
+    photo: Mapped[bytes | None]
+    design: Mapped[bytes]
 
 
 class GarmentRecord(Record):
@@ -182,58 +196,6 @@ class DecisionRecord(Record):
     measures: Mapped[bytes]
     colour: Mapped[float]
     absent: Mapped[int]
-
-
-class JobRecord(Record):
-    """Bulk work. `worker` works on it until `lease_until`, unless it says before that it still does."""
-
-    __tablename__ = "jobs"
-    __table_args__ = (
-        Index("ix_jobs_tenant", "tenant", "number"),
-        Index("ix_jobs_status", "status", "number"),
-        {"sqlite_autoincrement": True},
-    )
-    number: Mapped[int] = mapped_column(Number, primary_key=True)
-    job_id: Mapped[str] = mapped_column(unique=True)
-    tenant: Mapped[str]
-    kind: Mapped[str]
-    status: Mapped[str]
-    total: Mapped[int]
-    done: Mapped[int]
-    failed: Mapped[int]
-    created: Mapped[int]
-    position: Mapped[int] = mapped_column(Number)
-    worker: Mapped[str | None]
-    lease_until: Mapped[datetime | None]
-    waiting_for: Mapped[str | None]
-    failure: Mapped[str | None]
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-
-
-class JobProblemRecord(Record):
-    """A line that was refused."""
-
-    __tablename__ = "job_problems"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-    number: Mapped[int] = mapped_column(Number, primary_key=True)
-    job_number: Mapped[int] = mapped_column(Number, ForeignKey("jobs.number", ondelete="CASCADE"), index=True)
-    line: Mapped[int]
-    file: Mapped[str | None]
-    item_id: Mapped[str | None]
-    code: Mapped[str]
-    detail: Mapped[str]
-
-
-class JobResultRecord(Record):
-    """The answer to one line, compressed."""
-
-    __tablename__ = "job_results"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-    number: Mapped[int] = mapped_column(Number, primary_key=True)
-    job_number: Mapped[int] = mapped_column(Number, ForeignKey("jobs.number", ondelete="CASCADE"), index=True)
-    answer: Mapped[bytes]
 
 
 class LeaseRecord(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from index.photos import PhotoStore
 from models.errors import ModelsError
 from models.taxonomy import Category
 from models.types import DescribedGarment
+
+log = logging.getLogger(__name__)
 
 PHOTOS_TOGETHER = 16
 """Photos described for one commit: what an interruption loses at most."""
@@ -62,3 +65,27 @@ def reembed(
         report.described += catalogue.describe(models_version, described)
         after = batch[-1].number
     return report
+
+
+def fill_prints(
+    catalogue: Catalogue,
+    photos: PhotoStore,
+    print_of: Callable[[bytes], bytes],
+    tick: Callable[[], None] = lambda: None,
+) -> int:
+    """Take the print of every photo that was registered before there were any; how many items that changed.
+
+    `print_of`: a photo's bytes → the PDQ hash of the whole. A photo that cannot be read stays without.
+    """
+    filled = after = 0
+    while batch := catalogue.unprinted(after, PHOTOS_TOGETHER):
+        prints = []
+        for number, sha256 in batch:
+            try:
+                prints.append((number, print_of(photos.read(sha256))))
+            except (ModelsError, ItemNotFound) as error:
+                log.warning("photo %s has no print: %s", sha256, error)
+            tick()
+        filled += catalogue.keep_prints(prints)
+        after = batch[-1][0]
+    return filled

@@ -19,8 +19,9 @@ from index.garment_rows import GARMENT_COLUMNS, garment_to_row
 from index.generations import Description, insert_description, is_described
 from index.inserting import Insert, kept
 from index.moments import moment_text
+from index.print_rows import PRINT_COLUMNS, insert_print
 from index.reading import last_sequence, number_of
-from index.records import ChangeKind, ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord
+from index.records import ChangeKind, ChangeRecord, GarmentRecord, ItemRecord, PhotoRecord, PrintRecord
 from index.types import Added, NewPhoto
 from index.writing import DETAIL_COLUMNS, append_change, details_said, merge_details
 from models.taxonomy import REGION_COUNT
@@ -40,6 +41,7 @@ _GARMENTS = Insert(
     GarmentRecord,
     ("item_number", "photo_number", "position", "is_design", "models_version", *GARMENT_COLUMNS),
 )
+_PRINTS = Insert(PrintRecord, PRINT_COLUMNS)
 _CHANGES = Insert(ChangeRecord, ("sequence", "kind", "item_number", "tenant", "item_id", "at"))
 _LAST_NUMBERS = text("SELECT name, seq FROM sqlite_sequence")
 _NEXT_NUMBERS = text(
@@ -106,8 +108,9 @@ def register_photo(connection: Connection, prepared: PreparedPhoto) -> Added:
         made = connection.execute(insert(PhotoRecord).values(row)).inserted_primary_key
         assert made is not None
         _insert_garments(connection, [(number, int(made[0]), prepared)])
+        insert_print(connection, _print_row(number, int(made[0]), photo))
     else:
-        insert_description(connection, number, version, Description(held.number, photo.garments, photo.design))
+        insert_description(connection, number, version, _description(held.number, photo))
     kind = ChangeKind.REPLACED if photo.replace else ChangeKind.ADDED
     sequence = append_change(connection, kind, number, photo.item_id, photo.tenant)
     return Added(photo.item_id, photo_id, held is None, sequence)
@@ -132,6 +135,7 @@ def _register_new_items(connection: Connection, photos: Sequence[PreparedPhoto])
     _ITEMS.run(connection, items)
     _PHOTOS.run(connection, pictures)
     _insert_garments(connection, owners)
+    _PRINTS.run(connection, [_print_row(number, photo_number, one.photo) for number, photo_number, one in owners])
     _CHANGES.run(connection, changes)
     return added
 
@@ -193,6 +197,20 @@ def _photo_row(photo: NewPhoto, item_number: int) -> dict[str, Any]:
         "height": photo.height,
         "models_version": photo.models_version,
     }
+
+
+def _print_row(item_number: int, photo_number: int, photo: NewPhoto) -> dict[str, Any]:
+    return {
+        "photo_number": photo_number,
+        "models_version": photo.models_version,
+        "item_number": item_number,
+        "photo": photo.fingerprint,
+        "design": photo.garments[photo.design].fingerprint,
+    }
+
+
+def _description(photo_number: int, photo: NewPhoto) -> Description:
+    return Description(photo_number, photo.garments, photo.design, photo.fingerprint)
 
 
 def _insert_garments(connection: Connection, owners: Sequence[tuple[int, int, PreparedPhoto]]) -> None:

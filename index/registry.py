@@ -13,6 +13,7 @@ from index.errors import EmbeddingMismatch, IndexUnavailable, InvalidQuery, Item
 from index.following import FOLLOW_EVERY_S, Follower, Staleness
 from index.live import LiveIndex
 from index.photos import PhotoFiles, PhotoStore
+from index.print_search import PrintHit, find_prints
 from index.search import find_hits
 from index.shards import Shards
 from index.shared_live import KeptVectors, SharedLiveIndex
@@ -21,6 +22,7 @@ from index.types import (
     DEFAULT_TENANT,
     Added,
     CatalogueItem,
+    Filters,
     Hit,
     IndexStats,
     ItemDetails,
@@ -163,6 +165,10 @@ class Registry:
     def search(self, query: Query) -> Sequence[Hit]:
         """The items that resemble the query most, best first. Raises EmbeddingMismatch."""
         return find_hits(query, self._live, self._catalogue)
+
+    def search_prints(self, prints: tuple[tuple[bytes, ...], ...], radius: int, filters: Filters) -> Sequence[PrintHit]:
+        """The registered photos whose prints are within `radius` bits of a query's (`DescribedPhoto.prints`)."""
+        return find_prints(prints, radius, filters, self._live, self._catalogue)
 
     def stats(self, tenant: str | None = None) -> IndexStats:
         """The record, of one tenant or of all, and the live index side by side."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from index.errors import IndexUnavailable
+from index.job_records import JobRecord
 from index.records import REVISION, REVISION_TABLE, Record
 
 FIRST_REVISION = "0001"
@@ -27,7 +28,9 @@ def prepare_schema(connection: Connection) -> None:
     elif _BEFORE_ALEMBIC in tables:
         version = connection.scalar(text(f"SELECT version FROM {_BEFORE_ALEMBIC}"))
         _upgrade(connection, FIRST_REVISION if version == 1 else f"version {version}", adopt=True)
-    elif tables & set(Record.metadata.tables) or (tables and connection.dialect.name == "sqlite"):
+    elif tables & (set(Record.metadata.tables) | {JobRecord.__tablename__}) or (
+        tables and connection.dialect.name == "sqlite"
+    ):
         raise _refused("tables of something else")
     else:
         _upgrade(connection, None)

@@ -16,6 +16,7 @@ from index.reading import FoundGarment
 from index.types import Hit, Query
 from index.vectors import Candidates, comparable
 from models.scoring import UPRIGHT_PREFERENCE, colour_shifts, region_cosines, seen_mirrored, weighted_score
+from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
 
 ROUNDING = 1e-3
@@ -49,6 +50,14 @@ def find_hits(query: Query, live: LiveIndex, catalogue: Catalogue) -> list[Hit]:
             best[record.item_id] = (garment_id, compared)
     ranked = sorted(best.items(), key=lambda entry: (-entry[1][1].score, entry[0]))[: query.top_k]
     return [_hit(query, garment_id, found[garment_id], compared) for _, (garment_id, compared) in ranked]
+
+
+def hit_of(query: Query, garment_id: int, found: FoundGarment) -> Hit:
+    """A garment that was found by other means, compared like all others: score 0 where no region can be compared."""
+    compared = _compare(query, found.garment.embeddings)
+    if compared is None:
+        compared = Comparison(0.0, False, np.full(REGION_COUNT, np.nan, dtype=np.float32))
+    return _hit(query, garment_id, found, compared)
 
 
 def _exclusions(query: Query, catalogue: Catalogue) -> Exclusions:

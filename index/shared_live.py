@@ -71,13 +71,17 @@ class SharedLiveIndex(LiveIndex):
         self._kept = vectors
         self._again_from: int | None = None
         """A change from which all is written again, after a turn that ended too late."""
+        self._printed = 0
+        """The change up to which `prints` go, which every process holds for itself."""
 
     def load(self) -> None:
         """Be caught up, after others where they are at it. Raises IndexUnavailable for another record's vectors."""
         with self._following:
             assert not self._ready
+            self._read_prints()
             with self._turn() as held:
                 self._sequence = self._trusted(held)
+            self._follow_prints()
             self._ready = True
 
     def catch_up(self, to: int | None = None) -> None:
@@ -87,12 +91,25 @@ class SharedLiveIndex(LiveIndex):
             self.require_ready()
             if self._sequence < wanted:
                 self._sequence = self._reach(wanted)
+            if self._printed < wanted:
+                self._follow_prints()
 
     def rebuild(self) -> None:
         """Build all from the record anew, unless another process has done so."""
         with self._following, self._turn() as held:
+            self._read_prints()
             self._sequence = self._trusted(held)
+            self._follow_prints()
             self._ready = True
+
+    def _read_prints(self) -> None:
+        self._printed = self._catalogue.last_sequence()
+        self.prints.clear(self._catalogue.prints(self._models_version))
+
+    def _follow_prints(self) -> None:
+        while changed := self._catalogue.changed_since(self._printed, self._models_version):
+            self.prints.settle(changed.item_numbers, changed.prints)
+            self._printed = changed.sequence
 
     def _reach(self, wanted: int) -> int:
         until = time.monotonic() + PATIENCE_S

@@ -81,7 +81,10 @@ class CatalogueItem:
 
 @dataclass(frozen=True, slots=True)
 class NewPhoto:
-    """A photo to register: `garments[design]` is the one that is searched, the rest are kept."""
+    """A photo to register: `garments[design]` is the one that is searched, the rest are kept.
+
+    `fingerprint` is the PDQ hash of the whole photo, 32 bytes; None where nobody took it.
+    """
 
     item_id: str
     details: ItemDetails
@@ -93,6 +96,7 @@ class NewPhoto:
     design: int
     replace: bool = False
     tenant: str = DEFAULT_TENANT
+    fingerprint: bytes | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.design < len(self.garments):

@@ -188,7 +188,11 @@ class DescribedGarment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DescribedPhoto:
-    """A photo and its garments, most confident first. `models_version` names the models that looked at it."""
+    """A photo and its garments, most confident first. `models_version` names the models that looked at it.
+
+    `prints` are PDQ hashes in the eight orientations of `models.fingerprint.orient`, of the whole photo and then of
+    every garment's crop; empty where nobody took any.
+    """
 
     sha256: str
     width: int
@@ -196,3 +200,10 @@ class DescribedPhoto:
     models_version: str
     garments: tuple[DescribedGarment, ...]
     timings_ms: dict[str, float]
+    prints: tuple[tuple[bytes, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.prints and len(self.prints) != 1 + len(self.garments):
+            raise InvalidValue("a photo has prints of itself and of every garment")
+        if any(len(one) != 32 for eight in self.prints for one in eight) or any(len(e) != 8 for e in self.prints):
+            raise InvalidValue("a print has eight orientations of 32 bytes")

@@ -25,7 +25,7 @@ from service.benchmark_verdicts import (
     match_of,
     seen_garments,
 )
-from service.check import Rules
+from service.judging import Rules
 from service.verdict import Match, Verdict
 
 SETS = (STANDARD.name, HARD.name)

@@ -18,8 +18,8 @@ from models.benchmark.embeddings import Embedded, joined, score_all
 from models.benchmark.ranking import weights_of
 from models.benchmark.sightings import Truth, read_sighted
 from models.types import DescribedGarment, RegionEmbeddings
-from service.check import Rules
 from service.compare import compare_garments
+from service.judging import Rules
 from service.verdict import Match, judge
 
 TOP = 20

@@ -25,7 +25,7 @@ from service.cache import SeenCache, VerdictCache
 from service.cache_store import CacheStore, NoStore, RedisStore
 from service.canary import Canary
 from service.capacity import Capacity
-from service.check import PlagiarismChecker, Rules
+from service.check import PlagiarismChecker
 from service.checks_store import ChecksStore
 from service.claims import LocalClaims, RedisClaims
 from service.compare import Comparer
@@ -39,8 +39,11 @@ from service.embedded_redis import EmbeddedRedis
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
 from service.images import PhotoReader
+from service.judging import Rules
 from service.learning import WeightLearner
 from service.observability import Metrics
+from service.photo_judge import PhotoJudge
+from service.pictures import PictureComparer
 from service.policy import read_policy
 from service.registration import Registrar
 from service.rules_in_force import RulesInForce
@@ -122,7 +125,8 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     metrics.follow_scores(drift)
     metrics.engines(describer.engines)
     metrics.batch_waiting.set_function(lambda: float(describer.waiting))
-    checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, capacity, metrics)
+    judge = PhotoJudge(reader, capacity, PictureComparer(decoder))
+    checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, judge, capacity, metrics)
     registrar = Registrar(reader, registry, in_force.now, capacity, disk)
     work = line_work(registrar, checker, fetcher)
     warn_of_fallbacks(describer)

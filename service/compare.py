@@ -23,8 +23,8 @@ from models.types import DescribedGarment
 from models.weighting import RegionWeights
 from service.access.tenancy import TenantCatalogue
 from service.capacity import Capacity
-from service.check import Rules, warnings_of
 from service.images import PhotoReader
+from service.judging import Rules, warnings_of
 from service.policy import Policy
 from service.requests import CompareFields, SearchFields
 from service.schemas import GarmentOut, ImageOut, ItemOut, VersionsOut, garment_fields, match_fields

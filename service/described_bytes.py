@@ -23,7 +23,7 @@ from models.types import (
     RegionEmbeddings,
 )
 
-FORMAT = 1
+FORMAT = 2
 _HEAD = struct.Struct("<BI")
 _FINGERPRINT_BYTES = 32
 
@@ -36,6 +36,7 @@ def pack(photo: DescribedPhoto) -> bytes:
             "size": [photo.width, photo.height],
             "models_version": photo.models_version,
             "garments": [_garment_head(garment) for garment in photo.garments],
+            "prints": [b"".join(orientations).hex() for orientations in photo.prints],
         }
     ).encode()
     body = b"".join(part for garment in photo.garments for part in _garment_parts(garment))
@@ -52,7 +53,8 @@ def unpack(data: bytes) -> DescribedPhoto:
         reader = _Reader(data[_HEAD.size + length :])
         garments = tuple(_read_garment(item, reader) for item in head["garments"])
         width, height = head["size"]
-        return DescribedPhoto(head["sha256"], width, height, head["models_version"], garments, {})
+        prints = tuple(_read_print(bytes.fromhex(item)) for item in head["prints"])
+        return DescribedPhoto(head["sha256"], width, height, head["models_version"], garments, {}, prints)
     except (struct.error, KeyError, IndexError, TypeError) as error:
         raise ValueError(f"no described photo: {error}") from error
 
@@ -81,6 +83,11 @@ def _garment_parts(garment: DescribedGarment) -> Iterator[bytes]:
         yield side.colours.astype("<f4").tobytes()
     yield garment.fingerprint
     yield garment.mirrored_fingerprint
+
+
+def _read_print(data: bytes) -> tuple[bytes, ...]:
+    starts = range(0, len(data), _FINGERPRINT_BYTES)
+    return tuple(data[start : start + _FINGERPRINT_BYTES] for start in starts)
 
 
 class _Reader:

@@ -14,8 +14,8 @@ from models.evidence import Evidence
 from models.regions import absent_once
 from models.taxonomy import REGION_COUNT, REGIONS, RegionName
 from models.types import DescribedGarment, DescribedPhoto
-from service.check import Rules
 from service.compare import closest_garment
+from service.judging import Rules
 from service.verdict import Resemblance, Verdict
 
 

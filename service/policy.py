@@ -90,6 +90,21 @@ class SameGarment(_Part):
         return Likeness(self.colour_cost, self.most_colour, self.group_bonus)
 
 
+class PicturePolicy(_Part):
+    """How a reused picture is told; `report` says how the numbers were chosen.
+
+    `radius`: bits within which a print is looked up; `most_compared`: registered photos whose pixels are compared for
+    one check; `least_confidence` (`models.same_picture`) from which it is the same picture. Of that picture a region is
+    altered where less than `least_alike` of it is the same.
+    """
+
+    report: str
+    radius: int = Field(ge=0, le=120)
+    most_compared: int = Field(ge=0, le=16)
+    least_confidence: Share
+    least_alike: Share
+
+
 class OtherColour(_Part):
     """What another colourway costs: `cost` of evidence a ΔE of the change common to all regions, up to `most` ΔE."""
 
@@ -142,6 +157,7 @@ class Policy(_Part):
     same_photo_distance: int = Field(ge=0, le=255)
     sure_landmark: Share
     small_crop_px: int = Field(ge=0)
+    pictures: PicturePolicy
     same_garment: SameGarment
     cohort: CohortFile | None = None
     other_colour: OtherColour

@@ -11,10 +11,10 @@ from index.types import Added, NewPhoto
 from models.runtime.describe import pick_garment
 from service.access.tenancy import TenantCatalogue
 from service.capacity import Capacity, Lane
-from service.check import Rules, warnings_of
 from service.disk import DiskGuard
 from service.errors import NoGarmentFound
 from service.images import PhotoReader
+from service.judging import Rules, warnings_of
 from service.requests import AddFields
 from service.schemas import GarmentOut, ImageOut, VersionsOut, garment_fields
 from service.schemas_catalogue import AddedOut
@@ -50,6 +50,7 @@ class Registrar:
                 garments=photo.garments,
                 design=design,
                 replace=fields.replace,
+                fingerprint=photo.prints[0][0] if photo.prints else None,
             )
             stored = time.perf_counter()
             added: Added = await self.capacity.run(TenantCatalogue(self.registry, tenant).add, new, data)

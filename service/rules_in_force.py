@@ -10,7 +10,7 @@ import structlog
 
 from index.errors import CatalogueError
 from index.weight_history import WeightHistory
-from service.check import Rules
+from service.judging import Rules
 
 log = structlog.get_logger()
 

@@ -13,6 +13,7 @@ from models.geometry import Box
 from models.taxonomy import Category, RegionName, WeightGroup, slots_of
 from models.types import DescribedGarment, DescribedPhoto, MissingReason
 from service.cache import Versions
+from service.schemas_pictures import PictureMatchOut, PictureOut
 from service.verdict import First, Match, Verdict
 
 BoxOut = tuple[float, float, float, float]
@@ -75,7 +76,8 @@ class GarmentOut(_Out):
 class MatchedRegionOut(_Out):
     """`agrees` is null where the region counts as nothing; `reason` says why there is no cosine.
 
-    `weight` is the region's share of all five; `colour_shift` its colour change beyond the garment's (CIELAB ΔE).
+    `weight` is the region's share of all five; `colour_shift` its colour change beyond the garment's (CIELAB ΔE);
+    `alike` how much of it is the same where the picture is the same (0..1): it decides then.
     """
 
     cosine: float | None
@@ -83,6 +85,7 @@ class MatchedRegionOut(_Out):
     agrees: bool | None
     colour_shift: float | None = None
     reason: MissingReason | None = None
+    alike: float | None = None
 
 
 class ItemOut(_Out):
@@ -114,6 +117,7 @@ class MatchOut(_Out):
 
     `kind` is what the resemblance is; `verdict` is the same, unless the photo checked was published first
     (`first`: "query"): an earlier listing is never called the copy. Regions are named after the catalogue photo.
+    `picture`: what says that the picture itself was reused, null where nothing was found of it.
     """
 
     item_id: str
@@ -128,6 +132,7 @@ class MatchOut(_Out):
     regions: dict[RegionName, MatchedRegionOut]
     modified_regions: list[RegionName]
     warnings: list[WarningOut] = []
+    picture: PictureOut | None = None
     item: ItemOut
 
     @staticmethod
@@ -137,6 +142,7 @@ class MatchOut(_Out):
             photo_id=hit.photo_id,
             item=ItemOut.of(hit.item_id, hit.details),
             mirrored=hit.mirrored,
+            picture=None if match.picture is None else PictureOut.of(match.picture),
             **match_fields(match, hit.score),
         )
 
@@ -164,12 +170,13 @@ class VersionsOut(_Out):
 
 
 class CheckOut(_Out):
-    """The answer to a check."""
+    """The answer to a check; `pictures` are registered ones that no garment's match accounts for."""
 
     check_id: str
     verdict: Verdict
     image: ImageOut
     garments: list[CheckedGarmentOut]
+    pictures: list[PictureMatchOut] = []
     warnings: list[WarningOut]
     versions: VersionsOut
     timings_ms: dict[str, float]
@@ -229,6 +236,7 @@ def match_fields(match: Match, score: float) -> dict[str, Any]:
                 agrees=found.agrees,
                 colour_shift=None if found.colour_shift is None else round(found.colour_shift, 2),
                 reason=found.reason,
+                alike=None if found.alike is None else round(found.alike, 3),
             )
             for found in match.regions
         },

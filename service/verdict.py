@@ -6,7 +6,8 @@ count as nothing.
 
 *image copy*: the same photo, nothing altered. *design copy*: nothing altered. *partial copy*: one or two altered, and
 at least two agreeing regions that carry half of the weight that counts; of a reused photo too, which is then marked as
-the same photo. (Shops put many prints on one picture of a blank: the picture alone accuses nobody.) Bottoms, and fewer
+the same photo. (Shops put many prints on one picture of a blank: the picture alone accuses nobody.) Where the pixels
+of both pictures were laid over each other, they say which regions of it were altered. Bottoms, and fewer
 than three compared regions, are at most *similar*; so are copies without the probability that the policy asks for,
 unless the very photo was reused.
 
@@ -17,7 +18,7 @@ the copy. Its verdict is then at most *similar*, `first` is "query", and `kind` 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,6 +30,7 @@ from models.regions import absent_once
 from models.taxonomy import REGIONS, RegionName
 from models.types import DescribedGarment, MissingReason
 from models.weighting import RegionWeights
+from service.picture_evidence import PictureEvidence
 from service.policy import GroupPolicy, Policy
 
 
@@ -75,13 +77,14 @@ class Resemblance:
     colour_change: float
     our_background: npt.NDArray[np.float32]
     their_background: npt.NDArray[np.float32]
+    picture: PictureEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RegionFinding:
     """One region of a match. `weight` is its share of all five; `agrees` is None where it counts as nothing.
 
-    `reason` says why it was not compared.
+    `reason` says why it was not compared; `alike` how much of it is the same where the picture is (0..1).
     """
 
     name: RegionName
@@ -90,6 +93,7 @@ class RegionFinding:
     colour_shift: float | None
     agrees: bool | None
     reason: MissingReason | None
+    alike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ class Match:
     first: First | None
     regions: tuple[RegionFinding, ...]
     warnings: tuple[str, ...]
+    picture: PictureEvidence | None = None
 
     @property
     def modified_regions(self) -> tuple[RegionName, ...]:
@@ -123,10 +128,15 @@ def judge(
         resemblance.cosines, resemblance.our_background, resemblance.their_background, resemblance.colour_change
     )
     probability = rules.calibration.probability(evidence)
-    same_photo = is_same_photo(resemblance.ours, resemblance.theirs, policy.same_photo_distance)
+    picture = resemblance.picture
+    same_photo = _is_same_photo(resemblance, policy)
+    if picture is not None and picture.same is not None and same_photo:
+        in_place = tuple(_seen_in_place(finding, resemblance.theirs, picture, policy) for finding in regions)
+        regions = in_place if any(finding.alike is not None for finding in in_place) else regions
+        probability = max(probability, picture.same.confidence)
     kind = kind_of(regions, same_photo, policy)
     warnings = []
-    if sum(finding.cosine is not None for finding in regions) < policy.least_compared:
+    if sum(finding.cosine is not None or finding.alike is not None for finding in regions) < policy.least_compared:
         kind = _at_most_similar(kind)
         warnings.append("few_regions")
     if resemblance.ours.detection.category.is_bottom or resemblance.theirs.detection.category.is_bottom:
@@ -135,7 +145,24 @@ def judge(
         kind = _probable(kind, probability, rules)
     first = _first(published, their_published)
     verdict = _at_most_similar(kind) if first is First.QUERY else kind
-    return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings))
+    return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings), picture)
+
+
+def judge_picture(
+    picture: PictureEvidence,
+    theirs: DescribedGarment,
+    policy: Policy,
+    published: datetime | None = None,
+    their_published: datetime | None = None,
+) -> tuple[Verdict, First | None, tuple[RegionName, ...]]:
+    """The verdict on the same picture alone, who was first, and which of the registered regions were altered in it."""
+    shares = {region.name: picture.share_alike(region) for region in theirs.regions}
+    altered = tuple(name for name, share in shares.items() if share is not None and share < policy.pictures.least_alike)
+    kind = Verdict.PARTIAL_COPY if altered else Verdict.IMAGE_COPY
+    first = _first(published, their_published)
+    if theirs.detection.category.is_bottom or len(altered) > policy.most_altered or first is First.QUERY:
+        kind = _at_most_similar(kind)
+    return kind, first, altered
 
 
 def gravest(verdicts: Iterable[Verdict], otherwise: Verdict) -> Verdict:
@@ -147,6 +174,26 @@ def is_same_photo(ours: DescribedGarment, theirs: DescribedGarment, most_bits: i
     """Whether the two crops show one photo, either way round, by the distance of their PDQ fingerprints."""
     fingerprints = (ours.fingerprint, ours.mirrored_fingerprint)
     return any(fingerprint_distance(mine, theirs.fingerprint) <= most_bits for mine in fingerprints)
+
+
+def _is_same_photo(resemblance: Resemblance, policy: Policy) -> bool:
+    """Pixels decide where they were compared; else any print, the whole photo's or the crop's."""
+    picture = resemblance.picture
+    if picture is not None and (picture.same is not None or picture.is_same(policy)):
+        return picture.is_same(policy)
+    return is_same_photo(resemblance.ours, resemblance.theirs, policy.same_photo_distance)
+
+
+def _seen_in_place(
+    finding: RegionFinding, theirs: DescribedGarment, picture: PictureEvidence, policy: Policy
+) -> RegionFinding:
+    """In the same picture the pixels tell better than embeddings what was altered, under watermarks and filters too.
+
+    What is not shown of it, or has no place in the registered photo, counts as nothing.
+    """
+    alike = picture.share_alike(theirs.region(finding.name))
+    agrees = None if alike is None else alike >= policy.pictures.least_alike
+    return replace(finding, agrees=agrees, alike=alike)
 
 
 def _find(name: RegionName, resemblance: Resemblance, weights: RegionWeights, rules: GroupPolicy) -> RegionFinding:

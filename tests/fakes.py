@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from models.fingerprint import fingerprint
+from models.fingerprint import FLIPPED
 from models.geometry import Box
 from models.preprocessing import crop_garment
-from models.runtime.describe import flipped_fingerprint, relabelled
+from models.runtime.describe import prints_of, relabelled
 from models.runtime.running import CPU_PROVIDER, Engine
 from models.taxonomy import REGION_COUNT, REGIONS, Category
 from models.types import (
@@ -54,11 +54,15 @@ class FakeDescriber:
         flat = int(np.ptp(image.pixels.reshape(-1, 3), axis=0).max()) < 8
         box = Box(0.1 * image.width, 0.1 * image.height, 0.9 * image.width, 0.9 * image.height)
         found = [] if flat else [Detection(box, Category.SHORT_SLEEVE_TOP, 0.9)]
-        garments = tuple(_describe(image, detection) for detection in relabelled(found, category))
+        detections = relabelled(found, category)
+        prints = prints_of(image, [crop_garment(image, detection) for detection in detections])
+        garments = tuple(
+            _describe(image, detection, hashes) for detection, hashes in zip(detections, prints[1:], strict=True)
+        )
         if self._rotation is not None:
             garments = tuple(_turned(garment, self._rotation) for garment in garments)
         timings = {"detect": 0.1, "landmarks": 0.1, "embed": 0.1}
-        return DescribedPhoto(image.sha256, image.width, image.height, self.models_version, garments, timings)
+        return DescribedPhoto(image.sha256, image.width, image.height, self.models_version, garments, timings, prints)
 
 
 class FailingDescriber(FakeDescriber):
@@ -94,8 +98,7 @@ def fake_region_boxes(box: Box) -> tuple[Box, ...]:
     )
 
 
-def _describe(image: Image, detection: Detection) -> DescribedGarment:
-    garment = crop_garment(image, detection)
+def _describe(image: Image, detection: Detection, hashes: tuple[bytes, ...]) -> DescribedGarment:
     boxes = fake_region_boxes(detection.box)
     absent = [not detection.category.has_sleeves and name.endswith("sleeve") for name in REGIONS]
     regions = tuple(
@@ -113,8 +116,8 @@ def _describe(image: Image, detection: Detection) -> DescribedGarment:
         regions,
         _embed(image, boxes, absent),
         _embed(flipped, mirrored_boxes, absent),
-        fingerprint(garment.crop),
-        flipped_fingerprint(garment),
+        hashes[0],
+        hashes[FLIPPED],
     )
 
 

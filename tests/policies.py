@@ -32,6 +32,13 @@ def make_policy(**changes: Any) -> Policy:
         "same_photo_distance": 31,
         "sure_landmark": 0.4,
         "small_crop_px": 96,
+        "pictures": {
+            "report": "made up",
+            "radius": 60,
+            "most_compared": 4,
+            "least_confidence": 0.5,
+            "least_alike": 0.5,
+        },
         "same_garment": {"report": "made up", "colour_cost": 0.01, "most_colour": 25.0, "group_bonus": 0.03},
         "other_colour": {"cost": 0.02, "most": 40.0},
         "altered_share": 0.25,

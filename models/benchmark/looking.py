@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.progress import track
 
 from models.benchmark.sightings import SightedPhoto, Sighting, Truth, write_sighted
-from models.fingerprint import fingerprint
+from models.fingerprint import FLIPPED, dihedral_fingerprints
 from models.preprocessing import ImageLimits, decode
-from models.runtime.describe import PhotoDescriber, flipped_fingerprint
+from models.runtime.describe import PhotoDescriber
 from models.types import Image
 
 
@@ -53,8 +53,9 @@ def sight(image: Image, describer: PhotoDescriber) -> tuple[Sighting, ...]:
     garments = describer.cut_out(image)
     landmarks, regions = describer.locate(image, garments)
     rows = [
-        Sighting(garment, marks, boxes, fingerprint(garment.crop), flipped_fingerprint(garment))
+        Sighting(garment, marks, boxes, hashes[0], hashes[FLIPPED])
         for garment, marks, boxes in zip(garments, landmarks, regions, strict=True)
+        for hashes in [dihedral_fingerprints(garment.crop)]
     ]
     return tuple(sorted(rows, key=lambda row: -row.garment.detection.box.area))
 

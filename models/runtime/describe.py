@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-
-from models.fingerprint import fingerprint
+from models.fingerprint import FLIPPED, dihedral_fingerprints, photo_fingerprints
 from models.manifest import Manifest
 from models.preprocessing import crop_garment
 from models.regions import locate_regions, locate_whole
@@ -110,15 +108,16 @@ class PhotoDescriber:
         landmarks, regions = self.locate(image, garments)
         located = time.perf_counter()
         embeddings = self.embedder.embed(garments, landmarks, regions)
+        prints = prints_of(image, garments)
         described = tuple(
-            DescribedGarment(
-                garment.detection, marks, boxes, seen, mirrored, fingerprint(garment.crop), flipped_fingerprint(garment)
+            DescribedGarment(garment.detection, marks, boxes, seen, mirrored, hashes[0], hashes[FLIPPED])
+            for garment, marks, boxes, (seen, mirrored), hashes in zip(
+                garments, landmarks, regions, embeddings, prints[1:], strict=True
             )
-            for garment, marks, boxes, (seen, mirrored) in zip(garments, landmarks, regions, embeddings, strict=True)
         )
         marks_ms = [(detected - started) * 1e3, (located - detected) * 1e3, (time.perf_counter() - located) * 1e3]
         timings = dict(zip(("detect", "landmarks", "embed"), marks_ms, strict=True))
-        return DescribedPhoto(image.sha256, image.width, image.height, self._models_version, described, timings)
+        return DescribedPhoto(image.sha256, image.width, image.height, self._models_version, described, timings, prints)
 
     def cut_out(self, image: Image, category: Category | None = None) -> list[Garment]:
         """The garments of a photo, most confident first."""
@@ -152,9 +151,9 @@ def relabelled(detections: Sequence[Detection], category: Category | None) -> li
     return renamed
 
 
-def flipped_fingerprint(garment: Garment) -> bytes:
-    """The fingerprint of the crop flipped left to right."""
-    return fingerprint(np.ascontiguousarray(garment.crop[:, ::-1]))
+def prints_of(image: Image, garments: Sequence[Garment]) -> tuple[tuple[bytes, ...], ...]:
+    """`DescribedPhoto.prints`."""
+    return (photo_fingerprints(image.pixels), *(dihedral_fingerprints(garment.crop) for garment in garments))
 
 
 def models_version(manifests: Sequence[Manifest]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from index.print_search import PrintHit
 from index.registry import Registry
 from index.types import (
     Added,
     CatalogueItem,
+    Filters,
     Hit,
     IndexStats,
     ItemDetails,
@@ -55,6 +57,9 @@ class TenantCatalogue:
 
     def search(self, query: Query) -> Sequence[Hit]:
         return self.registry.search(replace(query, filters=replace(query.filters, tenant=self.tenant)))
+
+    def search_prints(self, prints: tuple[tuple[bytes, ...], ...], radius: int, filters: Filters) -> Sequence[PrintHit]:
+        return self.registry.search_prints(prints, radius, replace(filters, tenant=self.tenant))
 
     def stats(self) -> IndexStats:
         """How much is the tenant's; what others have registered is not told in any number."""

@@ -42,8 +42,9 @@ def reembed(
 ) -> None:
     """Let the installed models describe every photo that other models did, while those are served.
 
-    May be interrupted and begun again. A service with the installed models opens by itself once all is described. Exit
-    code 1 where photos could not be described.
+    Photos of before there were prints get theirs too, by which reused pictures are found. May be interrupted and begun
+    again. A service with the installed models opens by itself once all is described. Exit code 1 where photos could not
+    be described.
     """
     from index.snapshot import Snapshots
     from service.bootstrap import load_describer
@@ -58,6 +59,10 @@ def reembed(
                 report = reembed_all(settings, catalogue, describer, tick, skip_failed)
             describer.close()
             _say_what_became(report, skip_failed)
+        with progress_bar("photos printed") as tick:
+            printed = print_all(settings, catalogue, tick)
+        if printed:
+            Console().print(f"{printed:,} items have a print of the whole photo now", highlight=False)
         left = catalogue.count_undescribed(version)
         Console().print(f"{left:,} photos are left that the models {version} have not described", highlight=False)
         if left:
@@ -125,3 +130,19 @@ def reembed_all(
         opened.callback(decoder.close)
         describe = describe_stored(describer, decoder)
         return reembed(catalogue, photos, describer.models_version, describe, tick, skip_failed)
+
+
+def print_all(settings: Settings, catalogue: Catalogue, tick: Callable[[], None]) -> int:
+    """The prints of photos that were registered before there were any."""
+    from index.reembedding import fill_prints
+    from models.fingerprint import photo_fingerprints
+    from service.bootstrap import make_decoder
+    from service.bootstrap_index import open_photos
+
+    if not catalogue.unprinted(0, 1):
+        return 0
+    photos = open_photos(settings)
+    with ExitStack() as opened:
+        decoder = make_decoder(settings.images)
+        opened.callback(decoder.close)
+        return fill_prints(catalogue, photos, lambda data: photo_fingerprints(decoder.decode(data).pixels)[0], tick)

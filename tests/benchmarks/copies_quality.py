@@ -21,7 +21,7 @@ from models.taxonomy import RegionName
 from models.training.data.copies import Original, copy_maker, read_originals
 from models.training.data.readers import Fold, read_same_designs
 from models.types import DescribedPhoto
-from service.check import Rules, judge_hits
+from service.judging import Rules, judge_hits
 from service.schemas import MatchOut
 from tests.benchmarks.tables import Report, share
 

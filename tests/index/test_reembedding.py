@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,9 +13,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from index.catalogue import Catalogue
 from index.errors import EmbeddingMismatch, ItemNotFound
-from index.reembedding import PHOTOS_TOGETHER, Describe, reembed
+from index.photos import PhotoFiles
+from index.reembedding import PHOTOS_TOGETHER, Describe, fill_prints, reembed
 from index.registry import Registry
+from index.types import Filters
 from models.errors import UndecodableImage
 from models.taxonomy import Category
 from models.types import DescribedGarment
@@ -69,6 +73,28 @@ def run(registry: Registry, describe: Describe = look, stop_after: int | None = 
 
     report = reembed(registry._catalogue, registry._photos, NEW, describe, tick, skip_failed)
     return f"{report.described} described, {report.unseen} unseen, {len(report.failed)} failed"
+
+
+def test_photos_of_before_there_were_prints_get_theirs(tmp_path: Path) -> None:
+    """All but one that cannot be read any more; begun again, nothing is left to do but that one."""
+    registry = open_registry(tmp_path, OLD)
+    for photo in range(1, PHOTOS_TOGETHER + 4):
+        add(registry, photo, f"SKU-{photo}", OLD)
+
+    def print_of(data: bytes) -> bytes:
+        if data == make_photo_bytes(2):
+            raise UndecodableImage("cut short")
+        return hashlib.sha256(data).digest()
+
+    catalogue, photos = Catalogue(f"sqlite:///{tmp_path}/record.db"), PhotoFiles(tmp_path / "photos")
+    assert fill_prints(catalogue, photos, print_of) == PHOTOS_TOGETHER + 2
+    assert [sha256 for _, sha256 in catalogue.unprinted(0, 10)] == [hashlib.sha256(make_photo_bytes(2)).hexdigest()]
+    assert fill_prints(catalogue, photos, print_of) == 0
+    registry.catch_up()
+    prints = (tuple(hashlib.sha256(make_photo_bytes(7)).digest() for _ in range(8)),)
+    assert [hit.found.item_id for hit in registry.search_prints(prints, 10, Filters())] == ["SKU-7"]
+    catalogue.close()
+    registry.close()
 
 
 def test_an_interrupted_run_goes_on_where_it_ended(old: Registry, tmp_path: Path) -> None:

@@ -199,12 +199,14 @@ async def test_checks_outlive_a_restart(tmp_path: Path) -> None:
 
 
 async def test_a_told_category_decides_what_the_garment_is(client: httpx.AsyncClient) -> None:
-    """The detector called it a top; a vest has no sleeves, so both count as altered against a top."""
+    """The detector called it a top; a vest has no sleeves to compare. Nothing was altered in the picture itself."""
     await add(client, "SKU-1", photo(1))
     garment = (await check(client, photo(1), category="vest")).json()["garments"][0]
     assert (garment["category"], garment["group"]) == ("vest", "t_shirt")
     assert garment["regions"]["left_sleeve"] == {"box": None, "visible": False, "reason": "absent"}
-    assert garment["matches"][0]["modified_regions"] == ["left_sleeve", "right_sleeve"]
+    match = garment["matches"][0]
+    assert (match["regions"]["left_sleeve"]["cosine"], match["regions"]["left_sleeve"]["reason"]) == (None, "absent")
+    assert (match["modified_regions"], match["verdict"]) == ([], "image_copy")
 
 
 async def test_a_told_bottom_is_at_most_similar(client: httpx.AsyncClient) -> None:

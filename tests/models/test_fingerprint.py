@@ -1,9 +1,12 @@
 """PDQ of garment crops."""
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from models.fingerprint import FINGERPRINT_BYTES, fingerprint, fingerprint_distance
+from models.fingerprint import FINGERPRINT_BYTES, dihedral_fingerprints, fingerprint, fingerprint_distance, orient
 
 REFERENCE = (
     "0a1eff220a1e7f220a1eff22aa5eff22aa7eaaf45fc800515587009dffa1552c",
@@ -46,3 +49,28 @@ def test_distance_counts_bits() -> None:
     assert fingerprint_distance(bytes(FINGERPRINT_BYTES), bytes(FINGERPRINT_BYTES)) == 0
     assert fingerprint_distance(bytes(FINGERPRINT_BYTES), b"\xff" * FINGERPRINT_BYTES) == 256
     assert fingerprint_distance(bytes(31) + b"\x05", bytes(32)) == 2
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_the_hashes_of_all_orientations_come_from_one_picture(seed: int) -> None:
+    """Each is that of the turned or flipped picture within a few bits, and the first is the picture's own."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    crop = np.asarray(cv2.resize(coarse, (224, 224), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    derived = dihedral_fingerprints(crop)
+    assert derived[0] == fingerprint(crop)
+    for orientation, hashed in enumerate(derived):
+        assert fingerprint_distance(hashed, fingerprint(orient(crop, orientation))) <= 12
+
+
+def test_the_orientation_of_a_turned_picture_undoes_the_turn() -> None:
+    """What is found for a query in orientation k, `orient` turns into the registered picture."""
+    crop = waves(1)
+    registered = fingerprint(crop)
+    for turned in (np.rot90(crop), crop[::-1], crop[:, ::-1], np.rot90(crop[:, ::-1])):
+        hashes = dihedral_fingerprints(np.ascontiguousarray(turned))
+        distances = [fingerprint_distance(one, registered) for one in hashes]
+        best = int(np.argmin(distances))
+        assert distances[best] <= 12
+        np.testing.assert_array_equal(orient(np.ascontiguousarray(turned), best), crop)

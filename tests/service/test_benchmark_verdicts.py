@@ -11,8 +11,8 @@ from models.benchmark.sightings import Truth
 from models.taxonomy import RegionName
 from models.types import DescribedGarment
 from service.benchmark_verdicts import SeenGarments, answer_all, compare_pair, gallery_of, match_of
-from service.check import Rules
 from service.compare import compare_garments
+from service.judging import Rules
 from service.verdict import Verdict, judge
 from tests.factories import alter_regions, make_embeddings, make_garment
 from tests.policies import make_policy

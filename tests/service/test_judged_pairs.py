@@ -13,9 +13,9 @@ from models.background import Cohort
 from models.taxonomy import REGION_COUNT, RegionName, WeightGroup
 from models.types import DescribedGarment
 from models.weighting import RegionWeights, WeightTable
-from service.check import Rules
 from service.compare import compare_garments
 from service.judged_pairs import JudgedPhoto, decision_on, evidence_of, measure, photos_of_item
+from service.judging import Rules
 from service.verdict import Verdict
 from tests.factories import SLEEVELESS, alter_regions, make_garment
 from tests.policies import make_policy

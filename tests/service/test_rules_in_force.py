@@ -14,7 +14,7 @@ from index.weight_history import WeightHistory, WeightsInForce
 from models.background import Cohort
 from models.taxonomy import WeightGroup
 from models.weighting import RegionWeights, WeightTable
-from service.check import Rules
+from service.judging import Rules
 from service.rules_in_force import RulesInForce
 from tests.factories import make_weights
 from tests.policies import make_policy

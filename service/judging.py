@@ -1,0 +1,107 @@
+"""One garment's verdicts: rules, and a finding for every hit, with the pictures compared where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from index.reading import FoundGarment
+from index.types import Hit
+from models.background import Cohort
+from models.errors import InvalidValue
+from models.scoring import common_colour_change
+from models.taxonomy import RegionName, WeightGroup
+from models.types import DescribedGarment
+from models.weighting import RegionWeights, WeightTable
+from service.cache import Versions
+from service.errors import InvalidField
+from service.picture_evidence import PictureEvidence
+from service.policy import Policy
+from service.requests import apply_weights
+from service.schemas import MatchOut, WarningOut, warning_out
+from service.schemas_pictures import PictureMatchOut, PictureOut
+from service.verdict import Resemblance, judge, judge_picture
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What verdicts follow from beside the photos: learned weights, policy, and what plain regions are measured by."""
+
+    weights: WeightTable
+    policy: Policy
+    cohort: Cohort
+
+    def weights_of(self, group: WeightGroup, changes: dict[RegionName, float] | None) -> RegionWeights:
+        """Raises InvalidField where the caller's changes leave a group no weight above zero."""
+        try:
+            return apply_weights(self.weights.of(group), changes)
+        except InvalidValue as error:
+            raise InvalidField.at("/weights", f"leave no weight above zero for {group}") from error
+
+    def versions(self, models_version: str, sequence: int) -> Versions:
+        return Versions(models_version, self.weights.version, self.policy.version, sequence)
+
+
+def judge_hits(
+    garment: DescribedGarment,
+    hits: Sequence[Hit],
+    weights: RegionWeights,
+    rules: Rules,
+    published: datetime | None,
+    pictures: Mapping[str, PictureEvidence] = MappingProxyType({}),
+) -> list[MatchOut]:
+    """The verdict on every hit, in the order of the hits; `pictures` by the sha256 of the registered photo."""
+    matches = []
+    for hit in hits:
+        resemblance = resemblance_of(garment, hit, rules.cohort, pictures.get(hit.photo_sha256))
+        found = judge(resemblance, weights, rules.policy, published, hit.details.published_at)
+        matches.append(MatchOut.of(hit, found))
+    return matches
+
+
+def picture_match(
+    found: FoundGarment, picture: PictureEvidence, policy: Policy, published: datetime | None
+) -> PictureMatchOut:
+    """The verdict on a registered picture alone."""
+    verdict, first, altered = judge_picture(picture, found.garment, policy, published, found.details.published_at)
+    return PictureMatchOut(
+        item_id=found.item_id,
+        photo_id=found.photo_id,
+        verdict=verdict,
+        first=first,
+        modified_regions=list(altered),
+        picture=PictureOut.of(picture),
+    )
+
+
+def resemblance_of(
+    garment: DescribedGarment, hit: Hit, cohort: Cohort, picture: PictureEvidence | None = None
+) -> Resemblance:
+    seen = garment.mirrored if hit.mirrored else garment.embeddings
+    return Resemblance(
+        garment,
+        hit.garment,
+        hit.score,
+        hit.mirrored,
+        hit.cosines,
+        hit.colour_shifts,
+        common_colour_change(seen, hit.garment.embeddings),
+        cohort.background(seen),
+        cohort.background(hit.garment.embeddings),
+        picture,
+    )
+
+
+def warnings_of(garment: DescribedGarment, policy: Policy) -> list[WarningOut]:
+    """What lowers trust in a garment's verdict before anything is compared."""
+    box = garment.detection.box
+    bottom = garment.detection.category.is_bottom
+    visible = sum(region.visible for region in garment.regions)
+    found = {
+        "low_landmark_confidence": float(garment.landmarks.confidence.mean()) < policy.sure_landmark,
+        "few_regions": visible < policy.least_compared and not bottom,
+        "small_crop": max(box.width, box.height) < policy.small_crop_px,
+    }
+    return [warning_out(code) for code, true in found.items() if true]

@@ -1,0 +1,196 @@
+"""What is seen in a photo → its verdict: searched by regions and by prints, pictures laid over each other, judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index.print_search import PrintHit
+from index.search import hit_of
+from index.types import Hit, Query
+from models.types import DescribedGarment, Image
+from service.access.tenancy import TenantCatalogue
+from service.cache import Versions
+from service.capacity import Capacity
+from service.images import PhotoReader, SeenPhoto
+from service.judging import Rules, judge_hits, picture_match, warnings_of
+from service.picture_evidence import PictureEvidence, shows
+from service.pictures import Candidate, PictureComparer
+from service.requests import CheckFields
+from service.schemas import CheckedGarmentOut, CheckOut, ImageOut, MatchOut, VersionsOut, garment_fields
+from service.schemas_pictures import PictureMatchOut
+from service.verdict import Verdict, gravest
+
+ALWAYS_COMPARED = 1
+"""Hits by regions whose pixels are compared whatever their verdict: a heavy cut leaves a copy's score unremarkable."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One check: its question and by what it is judged."""
+
+    fields: CheckFields
+    catalogue: TenantCatalogue
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoJudge:
+    """Judges photos that were looked at. Raises what a search raises."""
+
+    reader: PhotoReader
+    capacity: Capacity
+    pictures: PictureComparer
+
+    async def judge(
+        self,
+        data: bytes,
+        seen: SeenPhoto,
+        fields: CheckFields,
+        versions: Versions,
+        catalogue: TenantCatalogue,
+        rules: Rules,
+    ) -> CheckOut:
+        """The answer, without an id yet; `data` is decoded again only where the cache knew what is to be seen."""
+        started = time.perf_counter()
+        asked = _Asked(fields, catalogue, rules)
+        prints = await self.capacity.run(self._near, seen, asked)
+        hits = [await self.capacity.run(self._search, garment, prints, asked) for garment in seen.described.garments]
+        searched = time.perf_counter()
+        candidates = _worth_comparing(seen.described.garments, hits, prints, asked)
+        evidence = await self._compare(data, seen, candidates, prints, asked)
+        garments = [
+            await self.capacity.run(_judge_garment, garment, own, evidence, asked)
+            for garment, own in zip(seen.described.garments, hits, strict=True)
+        ]
+        pictures = _unattached(garments, prints, evidence, asked)
+        nothing = Verdict.CLEAR if garments else Verdict.NO_GARMENT
+        verdicts = [one.verdict for one in garments] + [one.verdict for one in pictures]
+        now = time.perf_counter()
+        return CheckOut(
+            check_id="",
+            verdict=gravest(verdicts, nothing),
+            image=ImageOut.of(seen.described),
+            garments=garments,
+            pictures=pictures,
+            warnings=list(dict.fromkeys(warning for garment in garments for warning in garment.warnings)),
+            versions=VersionsOut.of(versions),
+            timings_ms=seen.timings_ms | {"search": (searched - started) * 1e3, "pictures": (now - searched) * 1e3},
+            cached=False,
+        )
+
+    def _near(self, seen: SeenPhoto, asked: _Asked) -> Sequence[PrintHit]:
+        radius = asked.rules.policy.pictures.radius
+        return asked.catalogue.search_prints(seen.described.prints, radius, asked.fields.filters())
+
+    def _search(self, garment: DescribedGarment, prints: Sequence[PrintHit], asked: _Asked) -> list[Hit]:
+        """What the regions find and what only a print does, best score first; an item may have one of each."""
+        query = self._query(garment, asked)
+        found = {hit.garment_id: hit for hit in asked.catalogue.search(query)}
+        for one in prints:
+            if one.garment_id not in found:
+                found[one.garment_id] = hit_of(query, one.garment_id, one.found)
+        return sorted(found.values(), key=lambda hit: (-hit.score, hit.item_id))
+
+    def _query(self, garment: DescribedGarment, asked: _Asked) -> Query:
+        fields, rules = asked.fields, asked.rules
+        return Query(
+            garment.embeddings,
+            garment.mirrored,
+            rules.weights_of(garment.detection.category.group, fields.weights),
+            self.reader.models_version,
+            top_k=fields.top_k,
+            min_score=fields.min_score,
+            least_weight=rules.policy.least_weight,
+            filters=fields.filters(),
+        )
+
+    async def _compare(
+        self,
+        data: bytes,
+        seen: SeenPhoto,
+        candidates: Sequence[Candidate],
+        prints: Sequence[PrintHit],
+        asked: _Asked,
+    ) -> dict[str, PictureEvidence]:
+        """sha256 of a registered photo → what is known of its picture in ours; nothing for the rest."""
+        same = {}
+        if candidates:
+            image: Image = seen.image if seen.image is not None else await self.reader.decode(data)
+            same = dict(await self.capacity.run(self.pictures.compare, image, candidates, asked.catalogue))
+        near = {one.found.photo_sha256: one.match for one in reversed(prints)}
+        return {sha256: PictureEvidence(near.get(sha256), same.get(sha256)) for sha256 in near.keys() | same.keys()}
+
+
+def _worth_comparing(
+    garments: Sequence[DescribedGarment], hits: Sequence[Sequence[Hit]], prints: Sequence[PrintHit], asked: _Asked
+) -> list[Candidate]:
+    """Nearest prints first, then what regions found that is not clear; the best hit of each garment in any case."""
+    most = asked.rules.policy.pictures.most_compared
+    chosen: dict[str, Candidate] = {}
+    for one in prints:
+        whole = one.match.orientation if one.match.of == "photo" else None
+        found = one.found
+        chosen.setdefault(found.photo_sha256, Candidate(found.item_id, found.photo_id, found.photo_sha256, whole))
+    ranked = []
+    for garment, own in zip(garments, hits, strict=True):
+        weights = asked.rules.weights_of(garment.detection.category.group, asked.fields.weights)
+        judged = judge_hits(garment, own[:most], weights, asked.rules, None)
+        for place, (hit, match) in enumerate(zip(own, judged, strict=False)):
+            if place < ALWAYS_COMPARED or match.verdict is not Verdict.CLEAR:
+                ranked.append((place, -hit.score, hit))
+    for _, _, hit in sorted(ranked, key=lambda entry: entry[:2]):
+        chosen.setdefault(hit.photo_sha256, Candidate(hit.item_id, hit.photo_id, hit.photo_sha256))
+    return list(chosen.values())[:most]
+
+
+def _judge_garment(
+    garment: DescribedGarment, hits: Sequence[Hit], evidence: dict[str, PictureEvidence], asked: _Asked
+) -> CheckedGarmentOut:
+    policy = asked.rules.policy
+    weights = asked.rules.weights_of(garment.detection.category.group, asked.fields.weights)
+    own = {}
+    for hit in hits:
+        picture = evidence.get(hit.photo_sha256)
+        elsewhere = (
+            picture is not None
+            and picture.same is not None
+            and picture.is_same(policy)
+            and not shows(garment, picture.same, hit.garment)
+        )
+        if picture is not None and not elsewhere:
+            own[hit.photo_sha256] = picture
+    matches = judge_hits(garment, hits, weights, asked.rules, asked.fields.published_at, own)
+    least = asked.fields.min_score
+    # What only a print found answers for its picture, not for its score; the same picture comes first.
+    matches = [match for match in matches if match.same_photo or match.score >= least]
+    # One an item, its best: what comes last is kept.
+    ranked = {match.item_id: match for match in sorted(matches, key=_rank, reverse=True)}
+    matches = sorted(ranked.values(), key=_rank)
+    return CheckedGarmentOut(
+        **garment_fields(garment, warnings_of(garment, policy)),
+        verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
+        matches=matches[: asked.fields.top_k],
+    )
+
+
+def _rank(match: MatchOut) -> tuple[bool, float, str]:
+    return (not match.same_photo, -match.score, match.item_id)
+
+
+def _unattached(
+    garments: Sequence[CheckedGarmentOut],
+    prints: Sequence[PrintHit],
+    evidence: dict[str, PictureEvidence],
+    asked: _Asked,
+) -> list[PictureMatchOut]:
+    """Registered pictures in the photo that no garment's match names: turned photos show the models no garment."""
+    named = {match.item_id for garment in garments for match in garment.matches if match.same_photo}
+    found = []
+    for one in prints:
+        picture = evidence[one.found.photo_sha256]
+        if one.found.item_id not in named and picture.is_same(asked.rules.policy):
+            named.add(one.found.item_id)
+            found.append(picture_match(one.found, picture, asked.rules.policy, asked.fields.published_at))
+    return found

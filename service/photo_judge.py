@@ -120,7 +120,11 @@ class PhotoJudge:
             image: Image = seen.image if seen.image is not None else await self.reader.decode(data)
             same = dict(await self.capacity.run(self.pictures.compare, image, candidates, asked.catalogue))
         near = {one.found.photo_sha256: one.match for one in reversed(prints)}
-        return {sha256: PictureEvidence(near.get(sha256), same.get(sha256)) for sha256 in near.keys() | same.keys()}
+        ours = seen.described.sha256
+        return {
+            sha256: PictureEvidence(near.get(sha256), same.get(sha256), identical=sha256 == ours)
+            for sha256 in near.keys() | same.keys()
+        }
 
 
 def _worth_comparing(

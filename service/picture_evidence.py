@@ -26,13 +26,17 @@ ORIENTATIONS = (
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureEvidence:
     """`match`: a print within the policy's radius, None where there is none; `same`: the pixels, None where they were
-    not compared or nothing says where the one could lie in the other."""
+    not compared or nothing says where the one could lie in the other; `identical`: the very bytes that are registered.
+    """
 
     match: PrintMatch | None
     same: SamePicture | None
+    identical: bool = False
 
     def is_same(self, policy: Policy) -> bool:
-        """Pixels decide where they were compared, else the print."""
+        """Pixels decide where they were compared, else the print; the same bytes need neither."""
+        if self.identical:
+            return True
         if self.same is not None:
             return self.same.confidence >= policy.pictures.least_confidence
         return self.match is not None and self.match.distance <= policy.same_photo_distance
@@ -46,7 +50,11 @@ class PictureEvidence:
 
     def share_alike(self, region: Region) -> float | None:
         """How much of a region of the registered garment is the same in the query; None where that is not known."""
-        return None if self.same is None or region.box is None else self.same.share_alike(region.box)
+        if region.box is None:
+            return None
+        if self.identical:
+            return 1.0
+        return None if self.same is None else self.same.share_alike(region.box)
 
 
 def overlap(ours: Box, theirs: Box) -> float:

@@ -1,7 +1,7 @@
 """The two published sets: copies of validation garments as a copycat would make them, and hard negatives.
 
-standard: one or two regions altered, photographed anew. hard: always two, a stronger warp, viewpoint and light, and a
-part of the garment covered; beside them garments with three or more regions changed, which are no copies. In both some
+standard: one or two regions altered, photographed anew. hard: always two, a part of the garment covered, more of them in
+another category, and beside them garments with three or more regions changed, which are no copies. In both some
 long-sleeved garments are copied as short-sleeved ones.
 """
 
@@ -39,9 +39,13 @@ class SetPlan:
 
 
 STANDARD = SetPlan("standard", 1.0, 1, 2, 0.0, other_category=0.1)
-HARD = SetPlan("hard", 1.6, 2, 2, 0.3, other_category=0.2)
+HARD = SetPlan("hard", 0.5, 2, 2, 0.15, other_category=0.2)
 NEGATIVE = SetPlan("negative", HARD.hardness, 3, 5, 0.0)
-"""No copies. The hardness of 1.6 is a guess, yet to be frozen by `python -m models.training hardness`."""
+"""No copies.
+
+The hardness was frozen on training contributors (`python -m models.training hardness`, 60 garments): the Traditional
+ablation reaches recall@20 0.607 and mAP 0.400 at 0.3, 0.510 and 0.340 at 0.7; the paper's method .645 and .332.
+"""
 UNIFORM = tuple(replace(plan, name=f"{plan.name}, uniform prior", uniform=True) for plan in (STANDARD, HARD))
 """The same two sets without the odds that region weights were learned under."""
 

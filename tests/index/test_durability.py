@@ -146,7 +146,7 @@ def write_until_full(folder: Path) -> None:
     registry = Registry(url_of(folder), folder, MODELS_VERSION)
     registry.start()
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
     refused = 0
     seed = 0
     while refused < 3:

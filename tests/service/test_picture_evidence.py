@@ -51,6 +51,12 @@ def test_pixels_that_agree_make_an_image_copy_whatever_the_embeddings_say() -> N
     assert match.probability >= 0.8
 
 
+def test_the_very_bytes_are_the_same_picture_though_nothing_in_it_can_be_placed() -> None:
+    """A plain sheet of cloth has no points to compare; where other pixels would not agree, its own need not."""
+    match = judged(PictureEvidence(None, same(agreement=0.2, chest=0.0), identical=True))
+    assert (match.verdict, match.same_photo, match.modified_regions) == (Verdict.IMAGE_COPY, True, ())
+
+
 def test_a_region_that_is_not_alike_was_altered_in_the_reused_picture() -> None:
     """What is not shown counts as nothing."""
     match = judged(PictureEvidence(None, same(chest=0.1, waist=float("nan"))))

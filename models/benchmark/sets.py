@@ -1,8 +1,8 @@
 """The two published sets: copies of validation garments as a copycat would make them, and hard negatives.
 
-standard: one or two regions altered, photographed anew. hard: always two, a part of the garment covered, more of them in
-another category, and beside them garments with three or more regions changed, which are no copies. In both some
-long-sleeved garments are copied as short-sleeved ones.
+standard: one or two regions altered, photographed anew. hard: always two, a part of the garment covered, and beside
+them garments with three or more regions changed, which are no copies. In both some long-sleeved garments are copied as
+short-sleeved ones, in the hard one more.
 """
 
 from __future__ import annotations

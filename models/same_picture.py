@@ -35,6 +35,9 @@ _SURE = 0.6
 """Confidence from which no other place is tried."""
 _HALF_CERTAIN = 8
 """Points whose agreement on one place is worth half of full certainty."""
+_PRINT_WORTH = 3 * _HALF_CERTAIN
+"""Points that a near print of the whole query is worth: cloth without texture has few of its own, and 256 bits that
+agree within a policy's radius are no accident."""
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -116,11 +119,11 @@ def compare_pictures(query: LookedAt, registered: LookedAt, orientation: int | N
     """None where nothing says where the registered photo could lie in the query.
 
     `orientation` (`models.fingerprint.orient`, 0..7): that of the query whose print is the registered photo's, so that
-    pictures without keypoints can be compared too; it stands for as many points as are half certain.
+    pictures without keypoints can be compared too; it stands for `_PRINT_WORTH` points.
     """
     found = [_compared(query, registered, *place) for place in _places(query, registered)]
     if orientation is not None and all(one.confidence < _SURE for one in found):
-        found.append(_compared(query, registered, _HALF_CERTAIN, _as_a_whole(query, registered, orientation)))
+        found.append(_compared(query, registered, _PRINT_WORTH, _as_a_whole(query, registered, orientation)))
     return max(found, key=lambda one: one.confidence, default=None)
 
 

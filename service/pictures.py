@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from index.errors import ItemNotFound
+from index.errors import IndexUnavailable, ItemNotFound, PhotoDamaged
 from models.errors import ModelsError
 from models.same_picture import LookedAt, SamePicture, compare_pictures, look_at_query, look_at_registered
 from models.types import Image
@@ -56,7 +56,11 @@ class PictureComparer:
                 continue
             try:
                 registered = self._look(candidate, catalogue)
-            except (ItemNotFound, ModelsError, DecoderUnavailable, OSError) as error:
+            except IndexUnavailable as error:
+                # Where photos cannot be read now, the others would keep the check waiting as long again.
+                log.warning("pictures_not_compared", reason=str(error))
+                break
+            except (ItemNotFound, PhotoDamaged, ModelsError, DecoderUnavailable, OSError) as error:
                 log.warning("picture_not_compared", photo=candidate.sha256, reason=str(error))
                 continue
             same = compare_pictures(looked, registered, candidate.orientation)

@@ -125,11 +125,9 @@ def score_all(queries: Embedded, gallery: Embedded, weights: Floats, least_weigh
         rows_QRD = queries.vectors[:, way]
         shares_QR = (weights * _shown(rows_QRD)).astype(np.float32)
         summed_QG = np.zeros_like(best)
-        # OpenBLAS now and then raises the flag from lanes beyond a small matrix; every number here is finite.
-        with np.errstate(invalid="ignore"):
-            for region in range(REGION_COUNT):
-                summed_QG += (shares_QR[:, region, None] * rows_QRD[:, region]) @ gallery.vectors[:, 0, region].T
-            total_QG = shares_QR @ shown_GR.T.astype(np.float32)
+        for region in range(REGION_COUNT):
+            summed_QG += (shares_QR[:, region, None] * rows_QRD[:, region]) @ gallery.vectors[:, 0, region].T
+        total_QG = shares_QR @ shown_GR.T.astype(np.float32)
         compared_QG = (total_QG > 0) & (total_QG >= least_weight - 1e-6)
         scores_QG = np.where(compared_QG, summed_QG / np.maximum(total_QG, 1e-9), np.float32(-1))
         best = scores_QG if way == 0 else np.where(scores_QG > best + UPRIGHT_PREFERENCE, scores_QG, best)

@@ -138,6 +138,16 @@ class Catalogue:
             prints = Prints.joined(list(read_prints(connection, models_version, numbers)))
             return Changed(rows[-1].sequence, np.array(numbers, dtype=np.int64), Designs.joined(parts), prints)
 
+    def prints_since(self, sequence: int, models_version: str, limit: int = 1000) -> tuple[int, Ids, Prints] | None:
+        """Of `changed_since` the sequence, the items and their prints, where another keeps the designs."""
+        with self._database.reading() as connection:
+            rows = read_changes(connection, sequence, limit)
+            if not rows:
+                return None
+            numbers = sorted({row.item_number for row in rows})
+            prints = Prints.joined(list(read_prints(connection, models_version, numbers)))
+            return rows[-1].sequence, np.array(numbers, dtype=np.int64), prints
+
     def designs(self, models_version: str) -> Iterator[tuple[int, Designs]]:
         """All searched garments of a models version in batches, each with the sequence at which all were read."""
         with self._database.reading() as connection:

@@ -86,10 +86,9 @@ class LiveIndex:
         """Hold every design of this models version, and never those of others. Once."""
         with self._following:
             assert not self._ready
-            # Before the rest: what is followed from then on settles what changed meanwhile.
-            self.prints.clear(self._catalogue.prints(self._models_version))
             mapped_to = self._map_latest()
             self._sequence = self._read_record() if mapped_to is None else mapped_to
+            self._read_prints()
             self._ready = True
 
     def catch_up(self, to: int | None = None) -> None:
@@ -160,8 +159,8 @@ class LiveIndex:
     def rebuild(self) -> None:
         """Read all from the record anew. Raises IndexUnavailable while the record is out; to be tried again then."""
         with self._following:
-            self.prints.clear(self._catalogue.prints(self._models_version))
             self._sequence = self._read_record()
+            self._read_prints()
             self._ready = True
 
     def _map_latest(self) -> int | None:
@@ -211,6 +210,10 @@ class LiveIndex:
             sequence = read_at
         self.started_from = None
         return sequence
+
+    def _read_prints(self) -> None:
+        """Once the sequence is known: what is newer here is only settled again, what was older would be missed."""
+        self.prints.clear(self._catalogue.prints(self._models_version))
 
     def _follow(self, sequence: int) -> int:
         """The change that searches see once every committed one after `sequence` is taken over."""

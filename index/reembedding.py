@@ -83,7 +83,7 @@ def fill_prints(
         for number, sha256 in batch:
             try:
                 prints.append((number, print_of(photos.read(sha256))))
-            except (ModelsError, ItemNotFound) as error:
+            except (ModelsError, ItemNotFound, PhotoDamaged) as error:
                 log.warning("photo %s has no print: %s", sha256, error)
             tick()
         filled += catalogue.keep_prints(prints)

@@ -78,10 +78,9 @@ class SharedLiveIndex(LiveIndex):
         """Be caught up, after others where they are at it. Raises IndexUnavailable for another record's vectors."""
         with self._following:
             assert not self._ready
-            self._read_prints()
             with self._turn() as held:
                 self._sequence = self._trusted(held)
-            self._follow_prints()
+            self._hold_prints()
             self._ready = True
 
     def catch_up(self, to: int | None = None) -> None:
@@ -97,19 +96,18 @@ class SharedLiveIndex(LiveIndex):
     def rebuild(self) -> None:
         """Build all from the record anew, unless another process has done so."""
         with self._following, self._turn() as held:
-            self._read_prints()
             self._sequence = self._trusted(held)
-            self._follow_prints()
+            self._hold_prints()
             self._ready = True
 
-    def _read_prints(self) -> None:
+    def _hold_prints(self) -> None:
         self._printed = self._catalogue.last_sequence()
-        self.prints.clear(self._catalogue.prints(self._models_version))
+        self._read_prints()
 
     def _follow_prints(self) -> None:
-        while changed := self._catalogue.changed_since(self._printed, self._models_version):
-            self.prints.settle(changed.item_numbers, changed.prints)
-            self._printed = changed.sequence
+        while changed := self._catalogue.prints_since(self._printed, self._models_version):
+            self._printed, item_numbers, prints = changed
+            self.prints.settle(item_numbers, prints)
 
     def _reach(self, wanted: int) -> int:
         until = time.monotonic() + PATIENCE_S

@@ -35,7 +35,7 @@ LEAST_NAMED = {STANDARD.name: "≥ 0.90", HARD.name: "≥ 0.80"}
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """A measure of verdicts beside what issue 3 asks for; the figure's count is garments (photos, pairs)."""
+    """A measure of verdicts beside what is asked of it; the figure's count is garments (photos, pairs)."""
 
     measure: str
     asked: str

@@ -157,13 +157,7 @@ def _judge_garment(
     own = {}
     for hit in hits:
         picture = evidence.get(hit.photo_sha256)
-        elsewhere = (
-            picture is not None
-            and picture.same is not None
-            and picture.is_same(policy)
-            and not shows(garment, picture.same, hit.garment)
-        )
-        if picture is not None and not elsewhere:
+        if picture is not None and (shows(garment, picture, hit.garment) or not picture.is_same(policy)):
             own[hit.photo_sha256] = picture
     matches = judge_hits(garment, hits, weights, asked.rules, asked.fields.published_at, own)
     least = asked.fields.min_score

@@ -43,10 +43,10 @@ class PictureEvidence:
 
     @property
     def orientation(self) -> str | None:
-        """How the query shows the registered picture, one of `ORIENTATIONS`."""
-        if self.same is not None:
-            return ORIENTATIONS[self.same.orientation]
-        return None if self.match is None else ORIENTATIONS[self.match.orientation]
+        """How the query shows the registered picture, one of `ORIENTATIONS`; a near print knows it best."""
+        if self.match is not None:
+            return ORIENTATIONS[self.match.orientation]
+        return None if self.same is None else ORIENTATIONS[self.same.orientation]
 
     def share_alike(self, region: Region) -> float | None:
         """How much of a region of the registered garment is the same in the query; None where that is not known."""
@@ -56,6 +56,12 @@ class PictureEvidence:
             return 1.0
         return None if self.same is None else self.same.share_alike(region.box)
 
+    def place_of(self, box: Box) -> Box | None:
+        """Where a box of the registered photo lies in the query (photo pixels); None where that is not known."""
+        if self.identical:
+            return box
+        return None if self.same is None else self.same.place_of(box)
+
 
 def overlap(ours: Box, theirs: Box) -> float:
     """How much of the smaller box the other covers, 0..1."""
@@ -64,6 +70,7 @@ def overlap(ours: Box, theirs: Box) -> float:
     return max(0.0, width) * max(0.0, height) / min(ours.area, theirs.area)
 
 
-def shows(garment: DescribedGarment, same: SamePicture, theirs: DescribedGarment) -> bool:
-    """Whether the registered garment lies where ours does: two garments of one photo are not each other's copy."""
-    return overlap(garment.detection.box, same.place_of(theirs.detection.box)) >= 0.5
+def shows(garment: DescribedGarment, picture: PictureEvidence, theirs: DescribedGarment) -> bool:
+    """Whether the registered garment may lie where ours does: two garments of one photo are not each other's copy."""
+    place = picture.place_of(theirs.detection.box)
+    return place is None or overlap(garment.detection.box, place) >= 0.5

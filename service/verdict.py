@@ -145,7 +145,9 @@ def judge(
         kind = _probable(kind, probability, rules)
     first = _first(published, their_published)
     verdict = _at_most_similar(kind) if first is First.QUERY else kind
-    return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings), picture)
+    # Some few points of any two pictures agree on something: what comes to nothing is no evidence.
+    told = picture if picture is not None and (same_photo or picture.match is not None) else None
+    return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings), told)
 
 
 def judge_picture(

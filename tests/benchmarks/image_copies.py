@@ -40,8 +40,6 @@ from service.verdict import Verdict
 from tests.benchmarks.tables import Report, milliseconds, share
 
 SEED = 91
-LEAST_CONFIDENCE = 0.5
-"""The policy's, for photos that nobody registered."""
 STRANGERS = 400
 OTHERS_EVERY = 40
 """Training photos that collages are filled up with: every so many."""
@@ -106,7 +104,8 @@ def measure(
     line = Line.of(describer, rules, registry)
     asked = asyncio.run(_ask_all(line, queries_of(root, labels, originals, training, strangers)))
     line.capacity.close()
-    return report_of(asked, len(originals) + len(strangers), fold)
+    sure = rules.policy.pictures.least_confidence
+    return report_of(asked, sure, len(originals) + len(strangers), fold)
 
 
 def queries_of(
@@ -181,13 +180,13 @@ def micro_average_precision(asked: Sequence[Asked]) -> float:
     return float(sum(precision[row] for row, (_, true) in enumerate(pairs) if true) / max(1, wanted))
 
 
-def report_of(asked: Sequence[Asked], registered: int, fold: Fold) -> Report:
+def report_of(asked: Sequence[Asked], least_confidence: float, registered: int, fold: Fold) -> Report:
     report = Report(f"Image copies, {fold.value} fold, among {registered} registered photos")
     copies = [one for one in asked if one.kind in set(Attack)]
     named = [one.verdict is Verdict.IMAGE_COPY for one in copies]
     designs = [one.verdict is Verdict.IMAGE_COPY for one in asked if one.kind == "design"]
     strangers = [
-        max((sure for _, sure in one.found), default=0.0) >= LEAST_CONFIDENCE for one in asked if one.kind == "stranger"
+        max((sure for _, sure in one.found), default=0.0) >= least_confidence for one in asked if one.kind == "stranger"
     ]
     report.add("micro-AP", "≥ 0.90", f"{micro_average_precision(asked):.3f}", len(copies))
     report.add("image copies named so", "≥ 0.95", share(named), len(named))

@@ -17,6 +17,7 @@ from index.print_search import find_prints
 from index.prints import PrintOf
 from index.shards import Shards
 from index.types import DEFAULT_TENANT, Filters, ItemDetails, NewPhoto
+from index.vectors import Designs
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo
 
 RADIUS = 40
@@ -132,6 +133,27 @@ def test_a_start_reads_every_print(record_url: str, opened: Opened) -> None:
     assert [again.find((eight(seed),)) != [] for seed in range(1, 6)] == [True, True, False, True, True]
     assert len(again.live.prints) == 4
     again.catalogue.close()
+
+
+def test_what_is_registered_during_a_start_is_found_by_its_print(record_url: str, opened: Opened) -> None:
+    """By another process, before the record was read and after: neither is missed, neither is there twice."""
+
+    class Busy(Catalogue):
+        def designs(self, models_version: str) -> Iterator[tuple[int, Designs]]:
+            opened.catalogue.add(photo(2))
+            yield from super().designs(models_version)
+            opened.catalogue.add(photo(3))
+
+    opened.catalogue.add(photo(1))
+    catalogue = Busy(record_url)
+    starting = LiveIndex(catalogue, Shards(1), MODELS_VERSION)
+    starting.load()
+    starting.catch_up()
+    for seed in (1, 2, 3):
+        [hit] = find_prints((eight(seed),), RADIUS, Filters(), starting, catalogue)
+        assert hit.found.item_id == f"SKU-{seed}"
+    assert len(starting.prints) == 3
+    catalogue.close()
 
 
 def test_the_look_up_counts_bits_as_a_slow_one_would(opened: Opened) -> None:

@@ -76,7 +76,7 @@ def run(registry: Registry, describe: Describe = look, stop_after: int | None = 
 
 
 def test_photos_of_before_there_were_prints_get_theirs(tmp_path: Path) -> None:
-    """All but one that cannot be read any more; begun again, nothing is left to do but that one."""
+    """All but two that cannot be read any more; begun again, nothing is left to do but those."""
     registry = open_registry(tmp_path, OLD)
     for photo in range(1, PHOTOS_TOGETHER + 4):
         add(registry, photo, f"SKU-{photo}", OLD)
@@ -87,8 +87,12 @@ def test_photos_of_before_there_were_prints_get_theirs(tmp_path: Path) -> None:
         return hashlib.sha256(data).digest()
 
     catalogue, photos = Catalogue(f"sqlite:///{tmp_path}/record.db"), PhotoFiles(tmp_path / "photos")
-    assert fill_prints(catalogue, photos, print_of) == PHOTOS_TOGETHER + 2
-    assert [sha256 for _, sha256 in catalogue.unprinted(0, 10)] == [hashlib.sha256(make_photo_bytes(2)).hexdigest()]
+    unreadable = [hashlib.sha256(make_photo_bytes(seed)).hexdigest() for seed in (2, 3)]
+    damaged = tmp_path / "photos" / unreadable[1][:2] / unreadable[1]
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"not what was registered")
+    assert fill_prints(catalogue, photos, print_of) == PHOTOS_TOGETHER + 1
+    assert [sha256 for _, sha256 in catalogue.unprinted(0, 10)] == unreadable
     assert fill_prints(catalogue, photos, print_of) == 0
     registry.catch_up()
     prints = (tuple(hashlib.sha256(make_photo_bytes(7)).digest() for _ in range(8)),)

@@ -86,6 +86,27 @@ def test_a_picture_alone_is_judged_by_what_was_altered_in_it(altered: int, verdi
 
 def test_a_garment_elsewhere_in_the_photo_is_not_the_registered_one() -> None:
     """Its place in the query is that of the registered garment, doubled and moved."""
-    there = replace(garment(), detection=replace(garment().detection, box=Box(10, 20, 110, 120)))
-    elsewhere = replace(garment(), detection=replace(garment().detection, box=Box(200, 20, 300, 120)))
-    assert (shows(there, same(), garment()), shows(elsewhere, same(), garment())) == (True, False)
+    there, elsewhere = boxed(Box(10, 20, 110, 120)), boxed(Box(200, 20, 300, 120))
+    placed = PictureEvidence(None, same())
+    assert (shows(there, placed, garment()), shows(elsewhere, placed, garment())) == (True, False)
+
+
+def test_in_the_very_bytes_every_garment_lies_where_it_was() -> None:
+    """Nothing has to be placed for that; where nothing says, it may be the registered one."""
+    bytes_alike = PictureEvidence(None, None, identical=True)
+    assert (shows(garment(), bytes_alike, garment()), shows(boxed(Box(0, 60, 50, 99)), bytes_alike, garment())) == (
+        True, False,
+    )  # fmt: skip
+    assert shows(boxed(Box(0, 60, 50, 99)), PictureEvidence(None, None), garment())
+
+
+def test_points_that_come_to_nothing_are_no_evidence() -> None:
+    """Any two pictures have some in common; a near print is told even where the pixels outweigh it."""
+    near = PrintMatch(1, 10, 5, PrintOf.PHOTO)
+    assert judged(PictureEvidence(None, same(agreement=0.2)), cosine=0.9).picture is None
+    told = judged(PictureEvidence(near, same(agreement=0.2)), cosine=0.9).picture
+    assert told is not None and told.orientation == "mirrored_turned_90"
+
+
+def boxed(box: Box) -> DescribedGarment:
+    return replace(garment(), detection=replace(garment().detection, box=box))

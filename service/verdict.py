@@ -139,7 +139,9 @@ def judge(
     if sum(finding.cosine is not None or finding.alike is not None for finding in regions) < policy.least_compared:
         kind = _at_most_similar(kind)
         warnings.append("few_regions")
-    if resemblance.ours.detection.category.is_bottom or resemblance.theirs.detection.category.is_bottom:
+    # A cut or turned picture misleads the detector; in the same one the registered garment is what is shown.
+    shown = (resemblance.theirs,) if same_photo else (resemblance.ours, resemblance.theirs)
+    if any(garment.detection.category.is_bottom for garment in shown):
         kind = _at_most_similar(kind)
     if not same_photo:
         kind = _probable(kind, probability, rules)

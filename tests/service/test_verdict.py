@@ -162,6 +162,14 @@ def test_bottoms_are_at_most_similar() -> None:
     assert found([AGREES] * 5, theirs=garment(Category.SKIRT, seed=2)).verdict is Verdict.SIMILAR
 
 
+def test_in_the_same_picture_the_registered_garment_is_what_is_shown() -> None:
+    """A cut or turned picture was taken for trousers; a picture of trousers was not taken for a top."""
+    misread = garment(Category.TROUSERS)
+    assert found([AGREES] * 5, misread, same_photo_as(misread)).verdict is Verdict.IMAGE_COPY
+    trousers = replace(garment(Category.TROUSERS, seed=2), fingerprint=garment().fingerprint)
+    assert found([AGREES] * 5, garment(), trousers).verdict is Verdict.SIMILAR
+
+
 def test_a_reused_photo_with_an_altered_region_is_a_partial_copy() -> None:
     """And says that the photo is the same; improbable scores do not excuse it."""
     ours = garment()

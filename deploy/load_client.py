@@ -64,6 +64,7 @@ class LoopbackClient:
 
     async def check(self, photo: bytes) -> Answer | None:
         """One `POST /check-plagiarism`; None where every connection is in use."""
+        self._forget_closed()
         if not self._idle:
             if self._open >= MOST_CONNECTIONS:
                 return None
@@ -80,6 +81,14 @@ class LoopbackClient:
             writer.close()
             self._open -= 1
         return Answer(status, spent, body)
+
+    def _forget_closed(self) -> None:
+        """Servers end connections that were idle for some seconds."""
+        ended = [(reader, writer) for reader, writer in self._idle if reader.at_eof()]
+        for pair in ended:
+            pair[1].close()
+            self._idle.remove(pair)
+        self._open -= len(ended)
 
     async def close(self) -> None:
         for _, writer in self._idle:

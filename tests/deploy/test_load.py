@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,26 @@ async def test_clients_in_turn_are_all_answered_and_a_rate_beyond_the_queue_is_r
     assert calm.answers[0].json()["verdict"] == "clear"
     assert len(burst.of(200)) + len(burst.of(503)) == len(burst.answers) == 200 - burst.not_sent
     assert len(burst.of(503)) > 0
+
+
+async def test_a_connection_that_the_server_ended_is_not_used_again() -> None:
+    """Servers let go of whoever says nothing for some seconds: here at once."""
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer_once, "127.0.0.1", 0)
+    async with server:
+        client = LoopbackClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        for _ in range(3):
+            answer = await client.check(b"photo")
+            assert answer is not None and answer.status == 200
+            await asyncio.sleep(0.05)
+        await client.close()
 
 
 def test_quantiles_are_of_the_answers_given() -> None:

@@ -193,18 +193,26 @@ def _correlated(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 
 def _change_of_colour(ours: Pixels, theirs: Pixels, shown: npt.NDArray[np.bool_]) -> Floats:
-    """Grey levels (h, w), mean of the channels, that one change of all colours does not explain, a little blurred."""
+    """Grey levels (h, w), mean of the channels, that one change of all colours does not explain, a little blurred.
+
+    Either way round: grey can be made of colours, but no change of all colours makes them of grey.
+    """
     flat, wanted = ours.reshape(-1, 3).astype(np.float32), theirs.reshape(-1, 3).astype(np.float32)
-    known = np.column_stack([flat, np.ones(len(flat), np.float32)])
-    chosen = shown.ravel()
-    left = np.zeros(len(flat), np.float32)
+    left = np.minimum(_unexplained(flat, wanted, shown.ravel()), _unexplained(wanted, flat, shown.ravel()))
+    return np.asarray(_blurred(left.reshape(shown.shape)), dtype=np.float32)
+
+
+def _unexplained(given: Floats, wanted: Floats, shown: npt.NDArray[np.bool_]) -> Floats:
+    """What the best affine map of colours (N, 3) leaves of the difference, a mean over channels (N,)."""
+    known = np.column_stack([given, np.ones(len(given), np.float32)])
+    chosen, left = shown, np.zeros(len(given), np.float32)
     for _ in range(2):
         # Fitted again without the quarter that fits worst: what was altered must not explain itself.
         if chosen.sum() >= 16:
             solved = np.linalg.lstsq(known[chosen], wanted[chosen], rcond=None)[0]
             left = np.abs(known @ solved - wanted).mean(axis=1)
-            chosen = shown.ravel() & (left <= np.quantile(left[shown.ravel()], 0.75))
-    return np.asarray(_blurred(left.reshape(shown.shape)), dtype=np.float32)
+            chosen = shown & (left <= np.quantile(left[shown], 0.75))
+    return np.asarray(left, dtype=np.float32)
 
 
 def _shrunk(pixels: Pixels, side: int) -> tuple[Pixels, float]:

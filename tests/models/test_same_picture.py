@@ -75,6 +75,18 @@ def test_what_was_painted_over_is_not_alike() -> None:
     assert kept > 0.9
 
 
+def test_a_grey_picture_is_the_same_in_all_its_parts_as_the_coloured_one() -> None:
+    """Colours cannot be made of grey again, yet nothing was altered; what was painted over still is."""
+    registered = drawn(1)
+    grey = np.asarray(cv2.cvtColor(cv2.cvtColor(registered, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+    whole = Box(0, 0, 200, 260)
+    assert compared(grey, registered).share_alike(whole) == pytest.approx(1, abs=0.03)
+    grey[100:160, 60:140] = 128
+    part = compared(grey, registered).share_alike(Box(70, 110, 130, 150))
+    assert part is not None
+    assert part < 0.3
+
+
 def test_another_picture_is_not_the_same() -> None:
     """Some points agree by chance, the pixels do not."""
     same = compare_pictures(look_at_query(drawn(5)), look_at_registered(drawn(1)))

@@ -112,7 +112,7 @@ def _garment_scene(photo: GarmentPhoto) -> Scene | None:
     admissible = garment_admissible(photo)
     if admissible is None or photo.mask_path is None or photo.box is None:
         return None
-    mask = _load_labels(photo.mask_path)
+    mask = read_label_map(photo.mask_path)
     if not is_sound(mask):
         return None
     pixels = _load(photo.path)
@@ -137,7 +137,7 @@ def garment_admissible(photo: GarmentPhoto) -> Admissible | None:
 
 def _street_scene(photo: StreetPhoto, classes: tuple[str, ...]) -> Scene:
     pixels = _load(photo.path)
-    labels = _load_labels(photo.label_path)
+    labels = read_label_map(photo.label_path)
     garments = []
     for index in np.unique(labels):
         name = classes[int(index)]
@@ -192,7 +192,7 @@ def _load(path: Path) -> Pixels:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _load_labels(path: Path) -> Pixels:
+def read_label_map(path: Path) -> Pixels:
     """A mask or label map, uint8 (H, W), as it lies on disk; 1-bit masks as 0 and 255."""
     with PillowImage.open(path) as opened:
         return np.asarray(opened.convert("L") if opened.mode == "1" else opened, dtype=np.uint8)

@@ -9,6 +9,7 @@ from models.taxonomy import Category
 from models.training.data.readers import (
     CALIBRATION_SHARE,
     Fold,
+    correct_boxes,
     data_root,
     fold_of,
     product_fold,
@@ -52,6 +53,29 @@ def test_an_unlabelled_row_has_neither_box_nor_category(tmp_path: Path) -> None:
     bare, other = read_garments(root)
     assert (bare.box, bare.category, bare.mask_path, bare.ok) == (None, None, None, False)
     assert (other.category, other.df2, other.ok) == (None, "other", False)
+
+
+def test_boxes_placed_by_eye_take_the_place_of_wrong_masks_boxes(tmp_path: Path) -> None:
+    """In pixels of the photo; the boxes of other photos stay."""
+    attributes = "short_sleeve_top,short,round,graphic,none,hip,front,1"
+    root = folder_with(
+        tmp_path,
+        f"06e4b3cf-bb53-482a-98e3-a4cc0f470b2d.jpg,validation,7,T-Shirt,400,600,100,200,180,300,{attributes}",
+        f"b.jpg,validation,7,T-Shirt,400,600,100,200,180,300,{attributes}",
+    )
+    wrong, sound = correct_boxes(read_garments(root))
+    assert wrong.box == Box(0, 156, 392, 558)
+    assert sound.box == Box(100, 200, 180, 300)
+
+
+@pytest.mark.photos
+@needs_photos
+def test_only_boxes_that_are_measured_on_were_placed_by_eye() -> None:
+    """Nothing is trained or tuned with them."""
+    before = read_garments(data_root())
+    moved = [one for one, was in zip(correct_boxes(before), before, strict=True) if one.box != was.box]
+    assert len(moved) == 48
+    assert {one.fold for one in moved} == {Fold.VALIDATION}
 
 
 def test_calibration_takes_a_seventh_of_training_contributors_and_no_others() -> None:

@@ -2,8 +2,8 @@
 
 Source: Facebook ThreatExchange, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (2019).
 Ours because the `pdqhash` package ships no wheels and would ask every machine for a compiler; bit for bit the same on
-our crops (tests hold vectors that `pdqhash` made). The crop's size is fixed, so the size-dependent steps are constants;
-a whole photo is stretched to it first.
+our pictures (tests hold vectors that `pdqhash` made). Their size is fixed, so the size-dependent steps are constants;
+crops and whole photos are stretched to it first.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.types import CROP_SIZE
-
 FINGERPRINT_BYTES = 32
 ORIENTATIONS = 8
 FLIPPED = 4
 """The orientation that only flips left to right."""
+_SIDE = 224
+"""Pixels that a picture is stretched to."""
 _GRID = 64
 _FREQUENCIES = 16
 _PASSES = 2
@@ -31,27 +31,21 @@ Ids = npt.NDArray[np.int64]
 
 
 def fingerprint(crop: npt.NDArray[np.uint8]) -> bytes:
-    """The PDQ hash of a crop uint8 (224, 224, 3), 32 bytes."""
-    return _hash(_transformed(_smoothed(crop), _places(), _places()))
+    """The PDQ hash of a crop uint8 (H, W, 3), 32 bytes."""
+    return _hash(_transformed(_smoothed(_stretched(crop)), _places(), _places()))
 
 
-def dihedral_fingerprints(crop: npt.NDArray[np.uint8]) -> tuple[bytes, ...]:
-    """The hashes of a crop uint8 (224, 224, 3) in all eight orientations, `orient`'s; smoothed only once.
+def dihedral_fingerprints(picture: npt.NDArray[np.uint8]) -> tuple[bytes, ...]:
+    """The hashes of a picture uint8 (H, W, 3) in all eight orientations, `orient`'s; smoothed only once.
 
     The first is `fingerprint`'s; the others differ in a few bits at most from those of the turned pixels (the margin).
     """
-    smoothed = _smoothed(crop)
+    smoothed = _smoothed(_stretched(picture))
     forward = _places()
     # PDQ samples a little off the middle, and its filter looks ahead: a flipped picture is sampled at other places.
-    backward = (CROP_SIZE - 1 - forward - _PASSES).clip(0)
+    backward = (_SIDE - 1 - forward - _PASSES).clip(0)
     a, b, c, d = (_transformed(smoothed, *places) for places in itertools.product((forward, backward), repeat=2))
     return tuple(_hash(found) for found in (a, b.T, d, c.T, b, a.T, c, d.T))
-
-
-def photo_fingerprints(pixels: npt.NDArray[np.uint8]) -> tuple[bytes, ...]:
-    """The same of a whole photo uint8 (H, W, 3), stretched to the crop's square."""
-    square = cv2.resize(pixels, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)
-    return dihedral_fingerprints(np.asarray(square, dtype=np.uint8))
 
 
 def orient(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
@@ -66,16 +60,22 @@ def fingerprint_distance(a: bytes, b: bytes) -> int:
     return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
 
-def _smoothed(crop: npt.NDArray[np.uint8]) -> Floats:
-    """The crop's luma as PDQ samples it, float32 (224, 224)."""
-    luma = (crop.astype(np.float32) * _LUMA).sum(axis=2, dtype=np.float32)
+def _stretched(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    if pixels.shape[:2] == (_SIDE, _SIDE):
+        return pixels
+    return np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _smoothed(square: npt.NDArray[np.uint8]) -> Floats:
+    """The luma as PDQ samples it, float32 (224, 224)."""
+    luma = (square.astype(np.float32) * _LUMA).sum(axis=2, dtype=np.float32)
     for _ in range(_PASSES):
         luma = _averaged_pairs(_averaged_pairs(luma.T).T)
     return np.asarray(luma, dtype=np.float32)
 
 
 def _places() -> Ids:
-    return ((np.arange(_GRID) + 0.5) * CROP_SIZE / _GRID).astype(np.int64)
+    return ((np.arange(_GRID) + 0.5) * _SIDE / _GRID).astype(np.int64)
 
 
 def _transformed(luma: Floats, rows: Ids, columns: Ids) -> Floats:

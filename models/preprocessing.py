@@ -98,7 +98,7 @@ def letterbox(pixels: npt.NDArray[np.uint8], side: int) -> tuple[npt.NDArray[np.
 
 
 def crop_garment(image: Image, detection: Detection) -> Garment:
-    """The square around the detection, with a margin, at 224×224; the garment keeps its proportions."""
+    """The square around the detection, with a margin, at 288×288; the garment keeps its proportions."""
     square = crop_square(detection.box)
     crop = cut_square(image.pixels, square)
     target = Box(0, 0, CROP_SIZE, CROP_SIZE)

@@ -22,6 +22,8 @@ from models.weighting import RegionWeights
 Floats = npt.NDArray[np.float32]
 UPRIGHT_PREFERENCE = 0.01
 """How much better the mirrored orientation has to score: most garments look much the same both ways round."""
+SAME_COLOURED = 3
+"""Regions whose colour front and back share at least."""
 
 
 def region_cosines(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
@@ -86,10 +88,14 @@ def common_colour_change(query: RegionEmbeddings, item: RegionEmbeddings) -> flo
 
 
 def colour_distance(query: RegionEmbeddings, item: RegionEmbeddings) -> float:
-    """CIELAB ΔE between two garments, a mean over compared regions; NaN where nothing is compared."""
+    """CIELAB ΔE between two garments; NaN where nothing is compared.
+
+    A mean over the `SAME_COLOURED` compared regions that are nearest: the back has no print, and no buttons.
+    """
     compared = query.visible & item.visible
     moved = query.colours[compared] - item.colours[compared]
-    return float(np.linalg.norm(moved, axis=1).mean()) if compared.any() else float("nan")
+    nearest = np.sort(np.linalg.norm(moved, axis=1))[:SAME_COLOURED]
+    return float(nearest.mean()) if compared.any() else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

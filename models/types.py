@@ -1,7 +1,7 @@
 """What the system sees: Image → Detection → Garment → Landmarks → Region → RegionEmbeddings.
 
 Every value is frozen and checked when made; arrays are read-only copies. Frames: *photo* is the upright photo in its
-own pixels, *crop* is the 224×224 garment crop.
+own pixels, *crop* is the 288×288 garment crop.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from models.errors import InvalidValue
 from models.geometry import Affine, Box, Points
 from models.taxonomy import REGION_COUNT, REGIONS, Category, RegionName, slots_of
 
-CROP_SIZE = 224
-"""Side of the garment crop in pixels (PS-Net, section 4)."""
+CROP_SIZE = 288
+"""Side of the garment crop in pixels. PS-Net (section 4) takes 224, where knits and prints blur (docs/tried.md)."""
 
 
 def _frozen(array: npt.ArrayLike, dtype: Any, shape: tuple[int | None, ...], what: str) -> npt.NDArray[Any]:
@@ -67,7 +67,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Garment:
-    """A garment cut out of its photo. `crop` uint8 (224, 224, 3) sRGB; `to_photo` maps crop to photo pixels."""
+    """A garment cut out of its photo. `crop` uint8 (288, 288, 3) sRGB; `to_photo` maps crop to photo pixels."""
 
     detection: Detection
     crop: npt.NDArray[np.uint8]

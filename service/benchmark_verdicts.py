@@ -20,7 +20,7 @@ from models.benchmark.sightings import Truth, read_sighted
 from models.types import DescribedGarment, RegionEmbeddings
 from service.compare import compare_garments
 from service.judging import Rules
-from service.verdict import Match, judge
+from service.verdict import Match, evidence_in, judge
 
 TOP = 20
 """Hits that a check judges unless asked for more."""
@@ -99,7 +99,7 @@ def answer_all(
         best = np.argsort(-np.where(allowed, scores[row], -1.0), kind="stable")[:TOP].tolist()
         hits = [place for place in best if allowed[place] and scores[row, place] > -1]
         garment = queries.garments[row]
-        matches = () if garment is None else tuple(_judge(garment, gallery, place, rules) for place in hits)
+        matches = () if garment is None else _judge(garment, gallery, hits, rules)
         answers.append(Answer(owner, int(queries.rows.photos[row]), queries.truths[row], matches))
     return answers
 
@@ -115,10 +115,21 @@ def match_of(answer: Answer, gallery: SeenGarments, owner: str) -> Match | None:
     return next((match for place, match in answer.matches if gallery.rows.owners[place] == owner), None)
 
 
-def _judge(garment: DescribedGarment, gallery: SeenGarments, place: int, rules: Rules) -> tuple[int, Match]:
-    registered = gallery.garments[place]
-    assert registered is not None
-    return place, compare_pair(garment, registered, rules)
+def _judge(
+    garment: DescribedGarment, gallery: SeenGarments, hits: Sequence[int], rules: Rules
+) -> tuple[tuple[int, Match], ...]:
+    """Hits by their place in the gallery, judged as each other's crowd."""
+    weights = rules.weights_of(garment.detection.category.group, None)
+    found = []
+    for place in hits:
+        registered = gallery.garments[place]
+        assert registered is not None
+        found.append(compare_garments(garment, registered, weights, rules.cohort))
+    evidence = [evidence_in(one, rules.policy) for one in found]
+    return tuple(
+        (place, judge(one, weights, rules.policy, others=[*evidence[:row], *evidence[row + 1 :]]))
+        for row, (place, one) in enumerate(zip(hits, found, strict=True))
+    )
 
 
 def _embeddings(rows: Embedded, place: int, way: int) -> RegionEmbeddings:

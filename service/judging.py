@@ -22,7 +22,10 @@ from service.policy import Policy
 from service.requests import apply_weights
 from service.schemas import MatchOut, WarningOut, warning_out
 from service.schemas_pictures import PictureMatchOut, PictureOut
-from service.verdict import Resemblance, judge, judge_picture
+from service.verdict import Resemblance, evidence_in, judge, judge_picture
+
+LEAST_RANKED = 20
+"""Hits that a garment is judged among, however few are asked for: no verdict depends on the length of its list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,20 @@ def judge_hits(
     published: datetime | None,
     pictures: Mapping[str, PictureEvidence] = MappingProxyType({}),
 ) -> list[MatchOut]:
-    """The verdict on every hit, in the order of the hits; `pictures` by the sha256 of the registered photo."""
+    """The verdict on every hit, in the order of the hits; `pictures` by the sha256 of the registered photo.
+
+    The hits are each other's crowd (`models/crowd.py`): at least `LEAST_RANKED` of them should be looked for.
+    """
+    found = [resemblance_of(garment, hit, rules.cohort, pictures.get(hit.photo_sha256)) for hit in hits]
+    of_items: dict[str, float] = {}
+    for hit, resemblance in zip(hits, found, strict=True):
+        evidence = evidence_in(resemblance, rules.policy)
+        of_items[hit.item_id] = max(evidence, of_items.get(hit.item_id, evidence))
     matches = []
-    for hit in hits:
-        resemblance = resemblance_of(garment, hit, rules.cohort, pictures.get(hit.photo_sha256))
-        found = judge(resemblance, weights, rules.policy, published, hit.details.published_at)
-        matches.append(MatchOut.of(hit, found))
+    for hit, resemblance in zip(hits, found, strict=True):
+        others = [evidence for item, evidence in of_items.items() if item != hit.item_id]
+        match = judge(resemblance, weights, rules.policy, published, hit.details.published_at, others)
+        matches.append(MatchOut.of(hit, match))
     return matches
 
 

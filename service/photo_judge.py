@@ -14,7 +14,7 @@ from service.access.tenancy import TenantCatalogue
 from service.cache import Versions
 from service.capacity import Capacity
 from service.images import PhotoReader, SeenPhoto
-from service.judging import Rules, judge_hits, picture_match, warnings_of
+from service.judging import LEAST_RANKED, Rules, judge_hits, picture_match, warnings_of
 from service.picture_evidence import PictureEvidence, shows
 from service.pictures import Candidate, PictureComparer
 from service.requests import CheckFields
@@ -100,8 +100,7 @@ class PhotoJudge:
             garment.mirrored,
             rules.weights_of(garment.detection.category.group, fields.weights),
             self.reader.models_version,
-            top_k=fields.top_k,
-            min_score=fields.min_score,
+            top_k=max(fields.top_k, LEAST_RANKED),
             least_weight=rules.policy.least_weight,
             filters=fields.filters(),
         )
@@ -140,7 +139,7 @@ def _worth_comparing(
     ranked = []
     for garment, own in zip(garments, hits, strict=True):
         weights = asked.rules.weights_of(garment.detection.category.group, asked.fields.weights)
-        judged = judge_hits(garment, own[:most], weights, asked.rules, None)
+        judged = judge_hits(garment, own, weights, asked.rules, None)[:most]
         for place, (hit, match) in enumerate(zip(own, judged, strict=False)):
             if place < ALWAYS_COMPARED or match.verdict is not Verdict.CLEAR:
                 ranked.append((place, -hit.score, hit))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.calibration import PlattCurve
+from models.crowd import Crowd
 from models.likelihood import RegionLikelihood, evidence_of
 from models.scoring import Likeness
 from models.taxonomy import REGIONS, RegionName, WeightGroup
@@ -112,6 +113,16 @@ class OtherColour(_Part):
     most: float = Field(ge=0, allow_inf_nan=False)
 
 
+class CrowdPolicy(_Part):
+    """What a match is charged where many registered items resemble the garment as much: see `models.crowd.Crowd`."""
+
+    level: float = Field(allow_inf_nan=False)
+    most: float = Field(ge=0, allow_inf_nan=False)
+
+    def charge(self, others: Sequence[float]) -> float:
+        return Crowd(self.level, self.most).charge(others)
+
+
 class GroupPolicy(_Part):
     """One weight group's thresholds.
 
@@ -161,6 +172,7 @@ class Policy(_Part):
     same_garment: SameGarment
     cohort: CohortFile | None = None
     other_colour: OtherColour
+    crowd: CrowdPolicy | None = None
     altered_share: float = Field(gt=0, lt=1)
     likelihoods: Mapping[RegionName, Likelihood]
     groups: Mapping[WeightGroup, GroupPolicy]
@@ -175,6 +187,10 @@ class Policy(_Part):
 
     def of(self, group: WeightGroup) -> GroupPolicy:
         return self.groups[group]
+
+    def charge(self, others: Sequence[float]) -> float:
+        """What a match's evidence loses to the evidence of other items; 0 where the policy knows no crowd."""
+        return 0.0 if self.crowd is None else self.crowd.charge(others)
 
     def evidence(self, cosines: Floats, ours: Floats, theirs: Floats, colour_change: float) -> float:
         """What five regions and the garment's colour say together; (5,) each, cosines NaN where not compared."""

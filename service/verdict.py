@@ -9,7 +9,7 @@ at least two agreeing regions that carry half of the weight that counts; of a re
 the same photo. (Shops put many prints on one picture of a blank: the picture alone accuses nobody.) Where the pixels
 of both pictures were laid over each other, they say which regions of it were altered. Bottoms, and fewer
 than three compared regions, are at most *similar*; so are copies without the probability that the policy asks for,
-unless the very photo was reused.
+unless the very photo was reused. Who resembles many items as much is less probably the copy of one (`models/crowd.py`).
 
 Who came first: where both listings say when they were published and the photo checked is the earlier one, it cannot be
 the copy. Its verdict is then at most *similar*, `first` is "query", and `kind` still says what the resemblance is.
@@ -17,7 +17,7 @@ the copy. Its verdict is then at most *similar*, `first` is "query", and `kind` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -120,14 +120,16 @@ def judge(
     policy: Policy,
     published: datetime | None = None,
     their_published: datetime | None = None,
+    others: Sequence[float] = (),
 ) -> Match:
-    """The verdict on one resemblance; `weights` and thresholds are those of our garment's group."""
+    """The verdict on one resemblance; `weights` and thresholds are those of our garment's group.
+
+    `others`: how much our garment resembles every other item (`evidence_in`), where it was looked for among them.
+    """
     rules = policy.of(resemblance.ours.detection.category.group)
     regions = tuple(_find(name, resemblance, weights, rules) for name in REGIONS)
-    evidence = policy.evidence(
-        resemblance.cosines, resemblance.our_background, resemblance.their_background, resemblance.colour_change
-    )
-    probability = rules.calibration.probability(evidence)
+    evidence, charge = evidence_in(resemblance, policy), policy.charge(others)
+    probability = rules.calibration.probability(evidence - charge)
     picture = resemblance.picture
     same_photo = _is_same_photo(resemblance, policy)
     if picture is not None and picture.same is not None and same_photo:
@@ -144,12 +146,22 @@ def judge(
     if any(garment.detection.category.is_bottom for garment in shown):
         kind = _at_most_similar(kind)
     if not same_photo:
+        alone = _probable(kind, rules.calibration.probability(evidence), rules)
         kind = _probable(kind, probability, rules)
+        if alone.is_copy and not kind.is_copy:
+            warnings.append("many_alike")
     first = _first(published, their_published)
     verdict = _at_most_similar(kind) if first is First.QUERY else kind
     # Some few points of any two pictures agree on something: what comes to nothing is no evidence.
     told = picture if picture is not None and (same_photo or picture.match is not None) else None
     return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings), told)
+
+
+def evidence_in(resemblance: Resemblance, policy: Policy) -> float:
+    """What speaks for copying in one resemblance (`models.likelihood`), whatever else the garment resembles."""
+    return policy.evidence(
+        resemblance.cosines, resemblance.our_background, resemblance.their_background, resemblance.colour_change
+    )
 
 
 def judge_picture(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from models.fingerprint import FLIPPED, dihedral_fingerprints, photo_fingerprints
+from models.fingerprint import FLIPPED, dihedral_fingerprints
 from models.manifest import Manifest
 from models.preprocessing import crop_garment
 from models.regions import locate_regions, locate_whole
@@ -153,7 +153,7 @@ def relabelled(detections: Sequence[Detection], category: Category | None) -> li
 
 def prints_of(image: Image, garments: Sequence[Garment]) -> tuple[tuple[bytes, ...], ...]:
     """`DescribedPhoto.prints`."""
-    return (photo_fingerprints(image.pixels), *(dihedral_fingerprints(garment.crop) for garment in garments))
+    return (dihedral_fingerprints(image.pixels), *(dihedral_fingerprints(garment.crop) for garment in garments))
 
 
 def models_version(manifests: Sequence[Manifest]) -> str:

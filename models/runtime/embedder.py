@@ -20,14 +20,16 @@ from models.types import CROP_SIZE, Garment, Landmarks, Region, RegionEmbeddings
 
 Floats = npt.NDArray[np.float32]
 INPUTS = ("crops", "landmark_maps", "boxes")
-MAP_SIDE = 28
+STRIDE = 8
+"""Crop pixels a cell of the network's finest map, and so of the landmark maps."""
+MAP_SIDE = CROP_SIZE // STRIDE
 _LEAST_PIXELS = 12
 """A region with fewer pixels inside the outline takes its colour from its whole box."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbedderInput:
-    """One garment as the network is fed: `crop` uint8 (224, 224, 3), `maps` float32 (81, 28, 28), `boxes` float32
+    """One garment as the network is fed: `crop` uint8 (288, 288, 3), `maps` float32 (81, 36, 36), `boxes` float32
     (5, 4), x1 y1 x2 y2 in crop pixels, zero where the region is missing."""
 
     crop: npt.NDArray[np.uint8]
@@ -43,6 +45,7 @@ class RegionEmbedder:
             raise ModelFileError(f"{manifest.name} takes {sorted(manifest.inputs)}, not {sorted(INPUTS)}")
         self._session = session
         self._manifest = manifest
+        self._side = _side_of(manifest)
 
     @property
     def version(self) -> str:
@@ -62,13 +65,15 @@ class RegionEmbedder:
         fed = [
             pair
             for garment, marks, boxes in zip(garments, landmarks, regions, strict=True)
-            for pair in both_orientations(garment.crop, garment.to_photo.inverse(), marks, boxes)
+            for pair in both_orientations(garment.crop, garment.to_photo.inverse(), marks, boxes, self._side // STRIDE)
         ]
         (vectors,) = self._session.run(
             {
-                "crops": normalise(np.stack([one.crop for one in fed]), self._manifest.mean, self._manifest.std),
+                "crops": normalise(
+                    np.stack([_shrunk(one.crop, self._side) for one in fed]), self._manifest.mean, self._manifest.std
+                ),
                 "landmark_maps": np.stack([one.maps for one in fed]),
-                "boxes": np.stack([one.boxes for one in fed]),
+                "boxes": np.stack([one.boxes for one in fed]) * np.float32(self._side / CROP_SIZE),
             }
         )
         described = []
@@ -87,9 +92,16 @@ class RegionEmbedder:
 
 
 def both_orientations(
-    crop: npt.NDArray[np.uint8], to_crop: Affine, landmarks: Landmarks, regions: tuple[Region, ...]
+    crop: npt.NDArray[np.uint8],
+    to_crop: Affine,
+    landmarks: Landmarks,
+    regions: tuple[Region, ...],
+    map_side: int = MAP_SIDE,
 ) -> tuple[EmbedderInput, EmbedderInput]:
-    """What the network is fed for a crop as seen and flipped left to right; `to_crop` maps photo to crop pixels."""
+    """What the network is fed for a crop as seen and flipped left to right; `to_crop` maps photo to crop pixels.
+
+    A network that takes smaller crops has smaller maps, of `map_side`.
+    """
     slots = slots_of(landmarks.category)
     points = to_crop.apply(landmarks.points_xy)
     strength = np.where(landmarks.visible, landmarks.confidence, 0).astype(np.float32)
@@ -99,18 +111,32 @@ def both_orientations(
     flipped_points[:, 0] = CROP_SIZE - flipped_points[:, 0]
     channels = [slot.channel for slot in slots]
     return (
-        EmbedderInput(crop, draw_maps(points, channels, strength), boxes),
+        EmbedderInput(crop, draw_maps(points, channels, strength, map_side), boxes),
         EmbedderInput(
             np.ascontiguousarray(crop[:, ::-1]),
-            draw_maps(flipped_points, channels, strength[order]),
+            draw_maps(flipped_points, channels, strength[order], map_side),
             mirrored_boxes(boxes),
         ),
     )
 
 
-def draw_maps(points_xy: Points, channels: Sequence[int], strength: npt.ArrayLike) -> Floats:
-    """Landmark maps for the attention, float32 (81, 28, 28); points in crop pixels."""
-    return landmark_maps(points_xy, channels, strength, MAP_SIDE, LANDMARK_CHANNELS)
+def draw_maps(points_xy: Points, channels: Sequence[int], strength: npt.ArrayLike, side: int = MAP_SIDE) -> Floats:
+    """Landmark maps for the attention, float32 (81, side, side); points in crop pixels."""
+    return landmark_maps(points_xy, channels, strength, side, LANDMARK_CHANNELS)
+
+
+def _side_of(manifest: Manifest) -> int:
+    """The side of the crops that a network takes: an embedder that is being replaced may take smaller ones."""
+    side = manifest.inputs["crops"][-1]
+    if not isinstance(side, int) or side % STRIDE or side > CROP_SIZE:
+        raise ModelFileError(f"{manifest.name} takes crops of {side} px; at most {CROP_SIZE}, a multiple of {STRIDE}")
+    return side
+
+
+def _shrunk(crop: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    if side == CROP_SIZE:
+        return crop
+    return np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def region_boxes(to_crop: Affine, regions: tuple[Region, ...]) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +16,8 @@ from models.taxonomy import LANDMARK_CHANNELS, slots_of
 from models.types import CROP_SIZE, Garment, Landmarks
 
 INPUT = "pictures"
+PICTURE_SIDE = 224
+"""Side in pixels of what the network is fed, the crop shrunk (PS-Net, section 4)."""
 LEAST_LEVEL = 1e-3
 """Levels are cut off below before their logarithm is taken."""
 
@@ -34,7 +37,7 @@ class LandmarkEstimator:
         """Landmarks of each garment, in photo pixels; one run of the network for all."""
         if not garments:
             return []
-        pictures = normalise(np.stack([g.crop for g in garments]), self._manifest.mean, self._manifest.std)
+        pictures = normalise(np.stack([shrink(g.crop) for g in garments]), self._manifest.mean, self._manifest.std)
         maps_BKHW = np.asarray(self._session.run({INPUT: pictures})[0], dtype=np.float32)
         if maps_BKHW.shape[:2] != (len(garments), LANDMARK_CHANNELS):
             raise ModelFileError(f"{self._manifest.name} gave {maps_BKHW.shape} for {len(garments)} garments")
@@ -47,6 +50,12 @@ class LandmarkEstimator:
         points = garment.to_photo.apply(places * (CROP_SIZE / maps_KHW.shape[-1]))
         confidence = peaks.clip(0.0, 1.0)
         return Landmarks(category, points, confidence, confidence >= self._visible_peak)
+
+
+def shrink(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A crop uint8 (288, 288, 3) as the network is fed it, uint8 (224, 224, 3)."""
+    shrunk = cv2.resize(crop, (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, dtype=np.uint8)
 
 
 def read_heatmaps(maps_KHW: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -135,7 +135,7 @@ def reembed_all(
 def print_all(settings: Settings, catalogue: Catalogue, tick: Callable[[], None]) -> int:
     """The prints of photos that were registered before there were any."""
     from index.reembedding import fill_prints
-    from models.fingerprint import photo_fingerprints
+    from models.fingerprint import dihedral_fingerprints
     from service.bootstrap import make_decoder
     from service.bootstrap_index import open_photos
 
@@ -145,4 +145,4 @@ def print_all(settings: Settings, catalogue: Catalogue, tick: Callable[[], None]
     with ExitStack() as opened:
         decoder = make_decoder(settings.images)
         opened.callback(decoder.close)
-        return fill_prints(catalogue, photos, lambda data: photo_fingerprints(decoder.decode(data).pixels)[0], tick)
+        return fill_prints(catalogue, photos, lambda data: dihedral_fingerprints(decoder.decode(data).pixels)[0], tick)

@@ -134,8 +134,8 @@ def test_a_garment_crop_leads_back_to_the_photo() -> None:
     image = Image(np.asarray(picture(640, 480)), "0" * 64)
     box = Box(100, 120, 300, 420)
     garment = crop_garment(image, Detection(box, Category.VEST, 0.9))
-    assert garment.to_photo.apply([[112, 112]])[0] == pytest.approx([200, 270], abs=0.01)
-    corners = garment.to_photo.apply([[0, 0], [224, 224]])
+    assert garment.to_photo.apply([[144, 144]])[0] == pytest.approx([200, 270], abs=0.01)
+    corners = garment.to_photo.apply([[0, 0], [288, 288]])
     assert corners[1, 0] - corners[0, 0] == pytest.approx(300 * 1.16, abs=0.01)
 
 
@@ -146,9 +146,9 @@ def test_the_crop_shows_the_same_place_at_any_resolution(width: int) -> None:
     garment = crop_garment(
         image, Detection(Box(width * 0.25, width * 0.3, width * 0.75, width * 0.8), Category.VEST, 1)
     )
-    row = garment.crop[112].astype(int)
-    assert row[108, 0] > row[108, 2]
-    assert row[116, 2] > row[116, 0]
+    row = garment.crop[144].astype(int)
+    assert row[140, 0] > row[140, 2]
+    assert row[148, 2] > row[148, 0]
 
 
 @given(st.integers(40, 900), st.integers(40, 900))
@@ -161,7 +161,7 @@ def test_letterboxing_maps_back_exactly(width: int, height: int) -> None:
 
 
 def test_landmark_maps_peak_where_the_landmark_is() -> None:
-    """Map cell 10 of 28 holds crop pixels 80 to 88."""
-    maps = landmark_maps([[84, 44]], [7], [0.6], side=28, channel_count=81)
-    assert maps.argmax() == 7 * 28 * 28 + 5 * 28 + 10
+    """Map cell 10 of 36 holds crop pixels 80 to 88."""
+    maps = landmark_maps([[84, 44]], [7], [0.6], side=36, channel_count=81)
+    assert maps.argmax() == 7 * 36 * 36 + 5 * 36 + 10
     assert maps.max() == pytest.approx(0.6)

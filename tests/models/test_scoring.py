@@ -92,11 +92,13 @@ def test_likeness_charges_for_colour_up_to_another_colourway() -> None:
 
 
 def test_the_colour_distance_is_that_of_the_compared_regions() -> None:
-    """A region missing on one side has none."""
+    """A region missing on one side has none; a print on one side is no other garment."""
     before = np.zeros((5, 3))
     after = np.array([[30, 0, 0], [30, 0, 0], [30, 0, 0], [90, 0, 0], [90, 0, 0]], float)
     here, there = embeddings(1, [True] * 5, before), embeddings(1, [True, True, True, False, False], after)
     assert colour_distance(here, there) == pytest.approx(30, abs=1e-3)
+    printed = embeddings(1, [True] * 5, after)
+    assert colour_distance(here, printed) == pytest.approx(30, abs=1e-3), "two regions may be coloured otherwise"
     nothing = embeddings(1, [False, False, False, True, True], before)
     assert np.isnan(colour_distance(nothing, there))
 

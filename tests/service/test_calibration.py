@@ -107,6 +107,19 @@ def test_evidence_without_strangers_cannot_fit_a_policy() -> None:
         fitted(made_evidence(strangers=0))
 
 
+def test_the_level_of_a_crowd_is_that_of_ordinary_photos() -> None:
+    """Half of the untouched photos stand in a thinner crowd and are charged nothing; lone pairs tell of none."""
+    alone = made_evidence()
+    rows = np.concatenate([np.flatnonzero(alone.original), np.repeat(np.flatnonzero(~alone.original), 6)])
+    lonely, crowded = fitted(alone).crowd, fitted(alone.where(rows)).crowd
+    assert lonely is not None
+    assert lonely.level == 0
+    assert crowded is not None
+    assert crowded.level < 0
+    assert crowded.charge([crowded.level - 1] * 6) == 0
+    assert crowded.charge([crowded.level + 1] * 6) == pytest.approx(1)
+
+
 def test_another_colour_counts_against_copying_where_copies_keep_theirs() -> None:
     """And not at all where copies change it as often as strangers differ."""
     made = made_evidence(overlap=0.3)

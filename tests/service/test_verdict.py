@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,10 +46,11 @@ def found(
     policy: dict[str, Any] | None = None,
     plainness: float = 0.0,
     colour_change: float = 0.0,
+    others: Sequence[float] = (),
     **dates: datetime,
 ) -> Match:
     """The match of two garments with these cosines; another photo unless a garment says otherwise. `plainness` is the
-    background of their regions."""
+    background of their regions, `others` the evidence of other items."""
     values = np.array(cosines, np.float32)
     colours = np.array([0.0] * 5 if shifts is None else shifts, np.float32)
     resemblance = Resemblance(
@@ -62,7 +64,7 @@ def found(
         np.zeros(5, np.float32),
         np.full(5, plainness, np.float32),
     )
-    return judge(resemblance, weights, make_policy(**(policy or {})), **dates)
+    return judge(resemblance, weights, make_policy(**(policy or {})), others=others, **dates)
 
 
 def same_photo_as(ours: DescribedGarment) -> DescribedGarment:
@@ -208,6 +210,30 @@ def test_another_colourway_needs_more_evidence_but_is_still_the_design() -> None
     assert probabilities[0] > probabilities[1] > probabilities[2] == probabilities[3]
     match = found([AGREES] * 5, colour_change=60.0)
     assert (match.verdict, match.modified_regions) == (Verdict.DESIGN_COPY, ())
+
+
+def test_who_resembles_many_items_as_much_is_probably_the_copy_of_none() -> None:
+    """A plain pullover agrees with every pullover; the answer says why it is called similar only."""
+    crowded = {"crowd": {"level": -2.0, "most": 30.0}}
+    alone = found([AGREES] * 5, policy=crowded)
+    match = found([AGREES] * 5, policy=crowded, others=[11.0, 10.0, 10.0, 9.0, -7.0])
+    assert (alone.verdict, alone.warnings) == (Verdict.DESIGN_COPY, ())
+    assert match.probability < alone.probability
+    assert (match.verdict, match.kind) == (Verdict.SIMILAR, Verdict.SIMILAR)
+    assert match.warnings == ("many_alike",)
+
+
+def test_a_crowd_does_not_acquit_the_very_photo() -> None:
+    """It was reused, whatever else it resembles."""
+    ours, crowded = garment(), {"crowd": {"level": -2.0, "most": 30.0}}
+    match = found([AGREES] * 5, ours, same_photo_as(ours), policy=crowded, others=[11.0, 10.0, 10.0, 9.0])
+    assert match.verdict is Verdict.IMAGE_COPY
+
+
+def test_a_design_registered_twice_is_still_copied() -> None:
+    """One item that resembles the garment as much is no crowd."""
+    crowded = {"crowd": {"level": -2.0, "most": 30.0}}
+    assert found([AGREES] * 5, policy=crowded, others=[11.0, -6.0, -7.0]).verdict is Verdict.DESIGN_COPY
 
 
 def asking(copy: float, similar: float) -> dict[str, Any]:

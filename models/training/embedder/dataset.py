@@ -54,7 +54,7 @@ class RenderPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """One rendering as the network is fed: crop uint8 (224, 224, 3), maps (81, 28, 28), boxes (5, 4), altered (5,)."""
+    """One rendering as the network is fed: crop uint8 (288, 288, 3), maps (81, 36, 36), boxes (5, 4), altered (5,)."""
 
     crop: Pixels
     maps: npt.NDArray[np.float32]

@@ -25,7 +25,7 @@ from models.training.embedder.train import EmbedderRecipe, build_network
 from models.training.export import OPSET, store_half
 from models.types import CROP_SIZE
 
-VERSION = "4"
+VERSION = "5"
 DATA = (
     "clothing-dataset, training fold, and worn garments of the co-parsing training streets: photos re-photographed and "
     "partly altered; no store and no validation photo"

@@ -1,7 +1,7 @@
 """PsNet's retrieval branch: landmark attention over a feature map, RoIAlign of five regions, a unit vector for each.
 
 Source: PS-Net (CVPR 2020), section 4: F' = F∘(½ + A). Pooled size and head are not published; these are ours.
-Shape suffixes: B garments, C channels, H = W = 28, R = 5 regions, D dimensions of a vector, P pooled side.
+Shape suffixes: B garments, C channels, H = W = 36, R = 5 regions, D dimensions of a vector, P pooled side.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import roi_align
 
+from models.runtime.embedder import MAP_SIDE
 from models.taxonomy import LANDMARK_CHANNELS, REGION_COUNT, REGIONS, RegionName
 from models.training.backbone import build_trunk
 from models.types import CROP_SIZE
 
-MAP_SIDE = 28
 POOLED_SIDE = 6
 HEADS = ("collar", "chest", "waist", "sleeve")
 
@@ -98,7 +98,7 @@ class PsNet(nn.Module):
         self.heads = nn.ModuleDict(heads)
 
     def forward(self, crops_BCHW: Tensor, landmark_maps_BKHW: Tensor, boxes_BR4: Tensor) -> Tensor:
-        """float32 (B, 5, D). Crops (B, 3, 224, 224) normalised, maps (B, 81, 28, 28), boxes x1 y1 x2 y2 in crop px."""
+        """float32 (B, 5, D). Crops (B, 3, 288, 288) normalised, maps (B, 81, 36, 36), boxes x1 y1 x2 y2 in crop px."""
         features = self._fuse(self.trunk(crops_BCHW))
         if self.attention is not None:
             features = self.attention(features, landmark_maps_BKHW)
@@ -114,7 +114,7 @@ class PsNet(nn.Module):
         return torch.stack(rows, dim=1) * seen_BR1
 
     def _fuse(self, maps: Sequence[Tensor]) -> Tensor:
-        """Strides 8, 16 and 32 brought to 28×28 and summed, float32 (B, C, 28, 28)."""
+        """Strides 8, 16 and 32 brought to 36×36 and summed, float32 (B, C, 28, 28)."""
         fused = self.laterals[0](maps[1])
         for lateral, features in zip(list(self.laterals)[1:], maps[2:], strict=True):
             narrow = lateral(features)

@@ -46,7 +46,7 @@ class Margins:
 class Views:
     """Renderings of garments. `garments` (N,) int: which photo; `designs` (N,): equal for photos of one design.
 
-    `crops` (N, 3, 224, 224), `maps` (N, 81, 28, 28), `boxes` (N, 5, 4); `altered` bool (N, 5).
+    `crops` (N, 3, 288, 288), `maps` (N, 81, 36, 36), `boxes` (N, 5, 4); `altered` bool (N, 5).
     """
 
     crops: Tensor

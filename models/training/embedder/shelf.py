@@ -25,7 +25,8 @@ from models.training.data.outlines import read_mask
 from models.training.data.readers import SAME_DESIGN, Fold, GarmentPhoto, JudgedPair
 from models.types import Landmarks
 
-SHELF_SIDE = 256
+SHELF_SIDE = 344
+"""Serving's crop of 288 px and the wider margin around it."""
 SHELF_MARGIN = 0.1
 """Added on each side beyond the margin of serving's own crop, as a share of the box."""
 LEAST_OVERLAP = 0.6

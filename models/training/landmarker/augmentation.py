@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.types import CROP_SIZE
+from models.runtime.landmarker import PICTURE_SIDE
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -59,8 +59,8 @@ def erased(
     crop: Pixels, places: npt.NDArray[np.float64], random: np.random.Generator
 ) -> tuple[Pixels, npt.NDArray[np.bool_]]:
     """A rectangle of one colour over the crop, and which places (81,) it hides."""
-    size = random.uniform(0.08, 0.3, 2) * CROP_SIZE
-    corner = random.uniform(0, CROP_SIZE - size)
+    size = random.uniform(0.08, 0.3, 2) * PICTURE_SIDE
+    corner = random.uniform(0, PICTURE_SIDE - size)
     low, high = corner.astype(int), (corner + size).astype(int)
     covered = crop.copy()
     covered[low[1] : high[1], low[0] : high[0]] = random.integers(0, 256, 3)

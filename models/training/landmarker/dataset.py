@@ -13,6 +13,7 @@ import torch
 
 from models.geometry import Box
 from models.preprocessing import PADDING, ImageLimits, crop_square, decode, normalise
+from models.runtime.landmarker import PICTURE_SIDE
 from models.taxonomy import LANDMARK_CHANNELS, mirror_channels, slots_of
 from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
 from models.training.data.landmark_labels import LandmarkLabel
@@ -28,7 +29,6 @@ from models.training.landmarker.augmentation import (
 )
 from models.training.landmarker.network import MAP_SIDE
 from models.training.landmarker.objective import LandmarkBatch
-from models.types import CROP_SIZE
 
 LONG_SIDE = 360
 """Photos are kept at this size: a crop rarely needs more."""
@@ -109,7 +109,7 @@ class LandmarkDataset:
         if random.random() < odds.flip:
             crop = crop[:, ::-1]
             mirror = list(mirror_channels())
-            places = (places * (-1, 1) + (CROP_SIZE, 0))[mirror]
+            places = (places * (-1, 1) + (PICTURE_SIDE, 0))[mirror]
             weights, present = weights[mirror], present[mirror]
         crop = relit(np.ascontiguousarray(crop), random)
         if random.random() < odds.erase:
@@ -117,14 +117,14 @@ class LandmarkDataset:
             weights[gone & present] *= odds.hidden_weight
         if random.random() < odds.degrade:
             crop = degraded(crop, random)
-        outside = ((places < 0) | (places >= CROP_SIZE)).any(axis=1)
+        outside = ((places < 0) | (places >= PICTURE_SIDE)).any(axis=1)
         weights[outside & present] = 0.0
         return Sample(crop, None, sample.rim, places, weights, present)
 
 
 def collate(samples: Sequence[Sample]) -> LandmarkBatch:
     pictures = normalise(np.stack([sample.pixels for sample in samples]), IMAGENET_MEAN, IMAGENET_STD)
-    places = np.stack([sample.places for sample in samples]) * (MAP_SIDE / CROP_SIZE)
+    places = np.stack([sample.places for sample in samples]) * (MAP_SIDE / PICTURE_SIDE)
     return LandmarkBatch(
         pictures=torch.from_numpy(pictures).contiguous(memory_format=torch.channels_last),
         places=torch.from_numpy(places.astype(np.float32)),
@@ -146,7 +146,7 @@ def _crop_matrix(
     grow = random.uniform(-odds.scale, odds.scale)
     moved = Box(box.x1 + shift[0], box.y1 + shift[1], box.x2 + shift[0], box.y2 + shift[1]).grown(grow)
     square = crop_square(moved)
-    scale = CROP_SIZE / square.width
+    scale = PICTURE_SIDE / square.width
     return np.column_stack([scale * turn, -scale * np.array([square.x1, square.y1])])
 
 
@@ -154,7 +154,7 @@ def _warped(pixels: Pixels, matrix: npt.NDArray[np.float64]) -> Pixels:
     shifted = matrix.copy()
     # OpenCV samples at pixel centres; our frames put (0, 0) at the corner.
     shifted[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
-    size = (CROP_SIZE, CROP_SIZE)
+    size = (PICTURE_SIDE, PICTURE_SIDE)
     crop = cv2.warpAffine(pixels, shifted, size, flags=cv2.INTER_LINEAR, borderValue=(PADDING,) * 3)
     return np.asarray(crop, dtype=np.uint8)
 

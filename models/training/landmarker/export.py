@@ -10,7 +10,7 @@ import onnx
 import torch
 
 from models.manifest import Manifest, file_sha256, write_manifest
-from models.runtime.landmarker import INPUT, LandmarkEstimator
+from models.runtime.landmarker import INPUT, PICTURE_SIDE, LandmarkEstimator
 from models.runtime.session import OnnxSession
 from models.taxonomy import Category
 from models.training.data.deepfashion2_sources import told_of
@@ -27,7 +27,7 @@ from models.training.landmarker.recipe import (
     hand_placed,
     restore_network,
 )
-from models.types import CROP_SIZE, Garment
+from models.types import Garment
 
 OUTPUT = "heatmaps"
 MEASURED = (
@@ -83,7 +83,7 @@ def write_onnx(network: LandmarkNetwork, out_path: Path) -> None:
     plain = network.to(memory_format=torch.contiguous_format)
     program = torch.onnx.export(
         plain,
-        (torch.zeros(2, 3, CROP_SIZE, CROP_SIZE),),
+        (torch.zeros(2, 3, PICTURE_SIDE, PICTURE_SIDE),),
         dynamo=True,
         input_names=[INPUT],
         output_names=[OUTPUT],

@@ -24,7 +24,7 @@ def sighting(seed: int, category: Category, mask: int = 31) -> Sighting:
     rng = np.random.default_rng(seed)
     garment = make_garment(seed, category, mask)
     frame = Affine(np.array([[1.5, 0, rng.uniform(0, 9)], [0, 1.5, 1 / 3]]))
-    crop = rng.integers(0, 255, (224, 224, 3)).astype(np.uint8)
+    crop = rng.integers(0, 255, (288, 288, 3)).astype(np.uint8)
     return Sighting(
         Garment(garment.detection, crop, frame),
         garment.landmarks,

@@ -21,7 +21,7 @@ from models.types import CROP_SIZE, Detection, Garment, Landmarks, Region
 
 DIMENSION = 4
 INPUTS: dict[str, list[int | str]] = {
-    "crops": ["batch", 3, 224, 224], "landmark_maps": ["batch", 81, 28, 28], "boxes": ["batch", 5, 4],
+    "crops": ["batch", 3, 288, 288], "landmark_maps": ["batch", 81, 36, 36], "boxes": ["batch", 5, 4],
 }  # fmt: skip
 
 
@@ -50,12 +50,12 @@ def described(inputs: dict[str, list[int | str]] = INPUTS) -> Manifest:
 
 
 def garment_of(category: Category, seed: int = 0) -> tuple[Garment, Landmarks, tuple[Region, ...]]:
-    """A garment in a photo of 448×448 whose crop is the whole photo at half the size."""
+    """A garment in a photo of 448×448 whose crop is the whole photo."""
     rng = np.random.default_rng(seed)
     count = len(slots_of(category))
     marks = Landmarks(category, rng.uniform(60, 380, (count, 2)), np.full(count, 0.8), np.ones(count, bool))
     crop = rng.integers(0, 255, (CROP_SIZE, CROP_SIZE, 3)).astype(np.uint8)
-    to_photo = Affine(np.array([[2.0, 0, 0], [0, 2.0, 0]]))
+    to_photo = Affine(np.array([[448 / CROP_SIZE, 0, 0], [0, 448 / CROP_SIZE, 0]]))
     garment = Garment(Detection(Box(10, 10, 400, 400), category, 0.9), crop, to_photo)
     return garment, marks, locate_regions(marks, 448, 448)
 
@@ -113,7 +113,7 @@ def test_a_regions_colour_is_the_median_of_the_garment_inside_its_box() -> None:
     crop[40:180, 60:160] = (255, 0, 0)
     outline = np.array([[60, 40], [160, 40], [160, 180], [60, 180]], np.float32)
     boxes = np.zeros((5, 4), np.float32)
-    boxes[RegionName.CHEST.row] = (0, 30, 224, 120)
+    boxes[RegionName.CHEST.row] = (0, 30, 288, 120)
     colours = region_colours(crop, outline, boxes)
     assert colours[RegionName.CHEST.row] == pytest.approx([53.2, 80.1, 67.2], abs=0.3)
     assert not colours[RegionName.WAIST.row].any()
@@ -125,6 +125,29 @@ def test_the_colours_of_the_flipped_crop_change_names_with_its_sleeves() -> None
     ((seen, flipped),) = RegionEmbedder(Pointing(), described()).embed(*[[part] for part in given])
     order = [name.mirrored.row for name in REGIONS]
     assert np.array_equal(flipped.colours, seen.colours[order])
+
+
+def test_a_network_of_smaller_crops_is_fed_smaller_ones() -> None:
+    """The embedder that a new one takes over from: crop, maps and boxes shrink together, colours do not change."""
+    smaller: dict[str, list[int | str]] = {
+        "crops": ["batch", 3, 224, 224], "landmark_maps": ["batch", 81, 28, 28], "boxes": ["batch", 5, 4],
+    }  # fmt: skip
+    given = [[part] for part in garment_of(Category.SHORT_SLEEVE_TOP, 3)]
+    session, before = Pointing(), Pointing()
+    ((seen, _),) = RegionEmbedder(session, described()).embed(*given)
+    ((earlier, _),) = RegionEmbedder(before, described(smaller)).embed(*given)
+    assert before.fed["crops"].shape == (2, 3, 224, 224)
+    assert before.fed["landmark_maps"].shape == (2, 81, 28, 28)
+    assert before.fed["boxes"] == pytest.approx(session.fed["boxes"] * 224 / CROP_SIZE)
+    assert np.array_equal(seen.colours, earlier.colours)
+
+
+@pytest.mark.parametrize("side", [300, 320, "side"])
+def test_a_network_of_other_crops_is_refused(side: int | str) -> None:
+    """Larger than what is cut, or no whole number of cells."""
+    inputs: dict[str, list[int | str]] = INPUTS | {"crops": ["batch", 3, side, side]}
+    with pytest.raises(ModelFileError):
+        RegionEmbedder(Pointing(), described(inputs))
 
 
 def test_no_garments_need_no_network() -> None:

@@ -30,7 +30,7 @@ def test_the_same_step_renders_the_same_batch(shelf: GarmentShelf) -> None:
 def test_a_batch_holds_three_views_of_each_training_garment_and_one_is_altered(shelf: GarmentShelf) -> None:
     """Original, plain copy, partial copy; calibration garments never appear."""
     (batch, _) = epoch_batches(TripletBatches(shelf, Studio(shelf, PLAN, 1), PLAN, [], 1, 0), workers=0)
-    assert batch.crops.shape == (9, 3, 224, 224)
+    assert batch.crops.shape == (9, 3, 288, 288)
     assert set(batch.garments.tolist()) <= set(shelf.numbers(Fold.TRAIN))
     altered = batch.altered.sum(dim=1).reshape(3, 3)
     assert altered[:, :2].sum() == 0

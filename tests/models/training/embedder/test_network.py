@@ -19,7 +19,7 @@ def fed(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     )
     boxes = boxes.repeat(count, 1, 1)
     boxes[-1, RegionName.LEFT_SLEEVE.row] = 0
-    return torch.randn(count, 3, 224, 224), torch.rand(count, 81, 28, 28), boxes
+    return torch.randn(count, 3, 288, 288), torch.rand(count, 81, 36, 36), boxes
 
 
 @pytest.fixture

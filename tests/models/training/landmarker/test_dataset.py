@@ -8,11 +8,11 @@ import pytest
 
 from models.geometry import Box
 from models.preprocessing import crop_square
+from models.runtime.landmarker import PICTURE_SIDE
 from models.taxonomy import Category, slot_index, slots_of
 from models.training.data.landmark_labels import LandmarkLabel
 from models.training.landmarker.augmentation import Augmentation, bare_ground, erased, laid_on
 from models.training.landmarker.dataset import ABSENT_WEIGHT, LandmarkDataset, Sample, collate, load_sample
-from models.types import CROP_SIZE
 
 TEE = Category.SHORT_SLEEVE_TOP
 INDEX = slot_index(TEE)
@@ -50,10 +50,10 @@ def test_an_unvaried_crop_is_the_serving_crop(sample: Sample) -> None:
     """Without jitter the box's square is cut, as `crop_garment` does."""
     drawn = LandmarkDataset([sample], STILL, seed=0).draw(sample, np.random.default_rng(0))
     square = crop_square(Box(50, 60, 250, 300))
-    expected = (np.array([70.5, 280.5]) - (square.x1, square.y1)) * CROP_SIZE / square.width
+    expected = (np.array([70.5, 280.5]) - (square.x1, square.y1)) * PICTURE_SIDE / square.width
     # The crop is stretched across by up to 8 %, which leaves heights alone.
     assert drawn.places[LEFT, 1] == pytest.approx(expected[1], abs=1.0)
-    assert drawn.pixels.shape == (CROP_SIZE, CROP_SIZE, 3)
+    assert drawn.pixels.shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -118,7 +118,7 @@ def test_a_bare_ground_shows_no_garment(sample: Sample) -> None:
 
 def test_a_covered_place_is_told() -> None:
     """Exactly the places under the rectangle are hidden."""
-    crop = np.full((CROP_SIZE, CROP_SIZE, 3), 7, np.uint8)
+    crop = np.full((PICTURE_SIDE, PICTURE_SIDE, 3), 7, np.uint8)
     rows, columns = np.mgrid[0:224:4, 0:224:4]
     places = np.stack([columns.ravel(), rows.ravel()], axis=1) + 0.5
     covered, hidden = erased(crop, places, np.random.default_rng(3))

@@ -9,7 +9,6 @@ those of `service/verdict.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,19 +19,11 @@ from models.evidence import Evidence
 from models.likelihood import KNOTS, RegionLikelihood, bend, evidence_of
 from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.weighting import WeightTable
+from service.operating_point import FALSE_ALARMS, OperatingPoint, operate, queries_of, untouched_in
 from service.policy import CohortFile, CrowdPolicy, GroupPolicy, Likelihood, OtherColour, Platt, Policy
-from service.verdict import RegionFinding, kind_of
 
-FALSE_ALARMS = 0.01
-"""Share of untouched photos without a registered original that may be called copies here: what the benchmark asks for.
-
-A catalogue brings other contributors than these, and they differ: a bootstrap over contributors of the 583 photos here
-spans about twice the mean either way (0.04 gave 0.014 to 0.070).
-"""
 LEAST_PAIRS = 60
 """Fewer known copies than this in a group, and the group takes the curve of all groups together."""
-STRICTNESS = np.arange(-0.2, 0.13, 0.04)
-"""How far all region thresholds are moved together while looking for the best pair with the probability."""
 COLOUR_COSTS = (0.0, 0.004, 0.008, 0.012, 0.016, 0.02)
 """What is tried as the cosine that each ΔE of a region's own colour change costs."""
 ALTERED_SHARE = 0.25
@@ -47,21 +38,6 @@ SIMILAR_SHARE = 0.25
 
 Booleans = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Operating:
-    """A setting of the two knobs and what it gives: shares of copies found and of strangers accused."""
-
-    strictness: float
-    probability: float
-    found: float
-    accused: float
-
-    @property
-    def merit(self) -> float:
-        """Copies found; a shift of the region thresholds must earn its keep: altered regions are named by them."""
-        return self.found - 0.05 * abs(self.probability - 0.5) - 0.3 * abs(self.strictness)
 
 
 def fit_policy(
@@ -83,7 +59,7 @@ def fit_policy(
     pairs = _judged_pairs(evidence, sums)
     curves = {group: _curve(evidence, sums, pairs, group) for group in WeightGroup}
     probabilities = np.array([curves[WeightGroup(g)].probability(s) for s, g in zip(sums, evidence.group, strict=True)])
-    best = _operate(evidence, probabilities, limits, cost, weights, start)
+    best = operate(evidence, probabilities, limits, cost, weights, start)
     ece = expected_calibration_error(probabilities[pairs], evidence.original[pairs])
     strict = {name: float(np.clip(limit + best.strictness, -1, 1)) for name, limit in limits.items()}
     changes = {
@@ -155,7 +131,7 @@ def _crowd(evidence: Evidence, sums: Floats) -> CrowdPolicy:
 
 def _strangers(evidence: Evidence) -> list[npt.NDArray[np.int64]]:
     """The rows of each untouched photo."""
-    return [np.flatnonzero(evidence.query == query) for query in _untouched(evidence)]
+    return [np.flatnonzero(evidence.query == query) for query in untouched_in(evidence)]
 
 
 def _charges(evidence: Evidence, sums: Floats, crowd: CrowdPolicy) -> Floats:
@@ -194,71 +170,6 @@ def _curve(evidence: Evidence, scores: Floats, pairs: Booleans, group: WeightGro
     return fit_platt(scores[own], evidence.original[own])
 
 
-def _operate(
-    evidence: Evidence,
-    probabilities: Floats,
-    limits: Mapping[RegionName, float],
-    cost: float,
-    weights: WeightTable,
-    rules: Policy,
-) -> _Operating:
-    """The knobs that find most copies while at most FALSE_ALARMS of the strangers are accused."""
-    found_of = [np.flatnonzero((evidence.query == q) & evidence.original) for q in _queries(evidence, copied=True)]
-    accused_of = [np.flatnonzero(evidence.query == q) for q in _untouched(evidence)]
-    best = _Operating(float(STRICTNESS[-1]), 0.99, 0.0, 0.0)
-    for strictness in STRICTNESS:
-        moved = {name: limit + strictness for name, limit in limits.items()}
-        sure = np.where(_look_like_copies(evidence, moved, cost, weights, rules), probabilities, -1.0)
-        of_copies = np.array([sure[rows].max(initial=-1.0) for rows in found_of])
-        of_strangers = np.array([sure[rows].max(initial=-1.0) for rows in accused_of])
-        for probability in np.linspace(0.02, 0.98, 97):
-            accused = float((of_strangers >= probability).mean())
-            found = float((of_copies >= probability).mean())
-            tried = _Operating(float(strictness), float(probability), found, accused)
-            if accused <= FALSE_ALARMS and tried.merit > best.merit:
-                best = tried
-    return best
-
-
-def _queries(evidence: Evidence, *, copied: bool) -> npt.NDArray[np.int32]:
-    return np.unique(evidence.query[evidence.copied == copied])
-
-
-def _untouched(evidence: Evidence) -> npt.NDArray[np.int32]:
-    """Photos as sellers upload them, whose original is not registered; made copies look less like strangers."""
-    strangers = ~evidence.copied
-    plain = strangers & ~evidence.altered.any(axis=1)
-    return np.unique(evidence.query[plain if plain.any() else strangers])
-
-
-def _look_like_copies(
-    evidence: Evidence,
-    limits: Mapping[RegionName, float],
-    cost: float,
-    weights: WeightTable,
-    rules: Policy,
-) -> Booleans:
-    """bool (P,): whether the verdict's rules call a row a copy of some kind, probability aside."""
-    agrees = evidence.cosines - cost * evidence.shifts >= [limits[name] for name in REGIONS]
-    compared = ~np.isnan(evidence.cosines)
-    called = np.zeros(len(agrees), dtype=np.bool_)
-    for row in range(len(agrees)):
-        weight = weights.of(WeightGroup(evidence.group[row])).values
-        findings = tuple(
-            RegionFinding(name, float(weight[i]), None, None, _opinion(agrees, compared, evidence.absent, row, i), None)
-            for i, name in enumerate(REGIONS)
-        )
-        enough = compared[row].sum() >= rules.least_compared
-        called[row] = enough and kind_of(findings, same_photo=False, policy=rules).is_copy
-    return called
-
-
-def _opinion(agrees: Booleans, compared: Booleans, absent: Booleans, row: int, region: int) -> bool | None:
-    if compared[row, region]:
-        return bool(agrees[row, region])
-    return False if absent[row, region] else None
-
-
 def _group_policy(
     limits: Mapping[RegionName, float], cost: float, curve: PlattCurve, probability: float
 ) -> GroupPolicy:
@@ -271,8 +182,8 @@ def _group_policy(
     )
 
 
-def _report(evidence: Evidence, pairs: Booleans, best: _Operating, ece: float) -> str:
-    copies, strangers = len(_queries(evidence, copied=True)), len(_untouched(evidence))
+def _report(evidence: Evidence, pairs: Booleans, best: OperatingPoint, ece: float) -> str:
+    copies, strangers = len(queries_of(evidence, copied=True)), len(untouched_in(evidence))
     return (
         f"Fitted on garments that no embedder and no benchmark saw: {copies} made copies whose original is registered, "
         f"{strangers} photos whose original is not. Copies called a copy {best.found:.3f}, untouched photos called a "

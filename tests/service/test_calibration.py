@@ -12,7 +12,8 @@ from models.errors import InvalidValue
 from models.evidence import Evidence
 from models.taxonomy import RegionName, WeightGroup
 from models.weighting import read_weight_table
-from service.calibration import FALSE_ALARMS, fit_policy
+from service.calibration import fit_policy
+from service.operating_point import FALSE_ALARMS
 from service.policy import Policy, read_policy
 
 WEIGHTS = read_weight_table(Path(models.__file__).parent / "weights" / "region_weights.json")

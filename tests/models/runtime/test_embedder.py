@@ -81,12 +81,12 @@ def test_the_flipped_crop_is_fed_with_flipped_maps_and_swapped_sleeves() -> None
 
 
 def test_boxes_are_fed_in_crop_pixels_and_missing_ones_as_zeros() -> None:
-    """A vest has no sleeves; its chest box has half the photo's size."""
+    """A vest has no sleeves; its chest box is scaled as the photo is."""
     garment, marks, regions = garment_of(Category.VEST)
     seen, _ = both_orientations(garment.crop, garment.to_photo.inverse(), marks, regions)
     chest = regions[RegionName.CHEST.row].box
     assert chest is not None
-    assert seen.boxes[RegionName.CHEST.row] == pytest.approx(chest.as_array() / 2, abs=1e-3)
+    assert seen.boxes[RegionName.CHEST.row] == pytest.approx(chest.as_array() * CROP_SIZE / 448, abs=1e-3)
     assert not seen.boxes[RegionName.LEFT_SLEEVE.row].any()
 
 

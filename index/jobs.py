@@ -90,6 +90,11 @@ class JobLedger:
         with self._database.reading() as connection:
             return frozenset(connection.scalars(select(JobRecord.job_id).where(JobRecord.status.in_(LIVE))))
 
+    def ended_ids(self) -> frozenset[str]:
+        """All tenants' jobs that are at their end and not forgotten yet."""
+        with self._database.reading() as connection:
+            return frozenset(connection.scalars(select(JobRecord.job_id).where(JobRecord.status.not_in(LIVE))))
+
     def free(self) -> tuple[str, ...]:
         """Jobs that nobody works on, the one that has waited longest first."""
         wanted = select(JobRecord.job_id).where(*_free(datetime.now(UTC))).order_by(JobRecord.updated_at)

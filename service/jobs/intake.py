@@ -76,14 +76,17 @@ class JobIntake:
         await self._queue.announce(job_id)
         return job
 
-    def sweep(self, known: frozenset[str]) -> int:
-        """Delete uploads that never became a job, or whose job is over; young ones may be another process's next."""
+    def sweep(self, known: frozenset[str], ended: frozenset[str] = frozenset()) -> int:
+        """Delete the uploads of jobs that are at their end, and those that never became one or were forgotten.
+
+        `known`: jobs that are not at their end. Young uploads of no job may be another process's next.
+        """
         swept = 0
         for left in self._folder.iterdir():
             if left.name in known or not left.is_dir():
                 continue
             youngest = max((path.stat().st_mtime for path in [left, *left.iterdir()]), default=0.0)
-            if youngest < time.time() - _SWEPT_AFTER_S:
+            if left.name in ended or youngest < time.time() - _SWEPT_AFTER_S:
                 shutil.rmtree(left, ignore_errors=True)
                 swept += 1
         return swept

@@ -74,7 +74,7 @@ class JobWorker:
         self._alone = alone
         self._metrics = metrics
         self._name = uuid4().hex
-        self._next_sweep = time.monotonic() + _SWEEP_EVERY_S
+        self._next_sweep = time.monotonic()
         self._waiting_for: str | None = None
 
     async def run(self) -> None:
@@ -94,14 +94,16 @@ class JobWorker:
                 await asyncio.sleep(self._pace.look_every_s)
 
     async def _look_around(self) -> None:
-        """Jobs that nobody announced; once in a while, what is kept no longer."""
+        """Jobs that nobody announced; at first and once in a while, what is kept no longer: whoever was killed between
+        the end of a job and the deletion of its upload left one."""
         for job_id in await asyncio.to_thread(self._ledger.free):
             await self._turn(job_id)
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + _SWEEP_EVERY_S
             before = datetime.now(UTC) - timedelta(days=self._pace.keep_days)
             await asyncio.to_thread(self._ledger.sweep, before)
-            await asyncio.to_thread(self._intake.sweep, await asyncio.to_thread(self._ledger.live_ids))
+            live, ended = [await asyncio.to_thread(ids) for ids in (self._ledger.live_ids, self._ledger.ended_ids)]
+            await asyncio.to_thread(self._intake.sweep, live, ended)
 
     async def _turn(self, job_id: str) -> None:
         """Work on a job until it is done or others wait. One whose upload lies on another machine is left to that."""

@@ -157,6 +157,7 @@ def test_an_end_is_an_end(ledger: JobLedger) -> None:
         assert not ledger.cancel(f"job_{n}", "acme")
     assert ledger.free() == ()
     assert ledger.live_ids() == frozenset()
+    assert ledger.ended_ids() == {"job_0", "job_1", "job_2"}
 
 
 def test_a_forgotten_job_takes_its_lines_along(ledger: JobLedger) -> None:

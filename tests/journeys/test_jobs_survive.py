@@ -215,3 +215,20 @@ connection._make_app = functools.partial(
 )
 run()
 """
+
+
+async def test_an_upload_that_was_left_behind_is_put_away_at_the_next_start(tmp_path: Path) -> None:
+    """Killed between a job's end and the deletion of its upload; an upload that may still become a job stays."""
+    body = "\n".join(line_of(seed, item_id=f"SKU-{seed}") for seed in range(3)).encode()
+    async with served(settings_for(tmp_path)) as client:
+        job = (await client.post("/index/bulk", content=body, headers=NDJSON)).json()
+        await finished(client, job)
+    (tmp_path / "jobs" / job["job_id"]).mkdir(exist_ok=True)
+    (tmp_path / "jobs" / "job_of_another_process").mkdir()
+    async with served(settings_for(tmp_path)) as client:
+        deadline = time.monotonic() + 30
+        while (tmp_path / "jobs" / job["job_id"]).exists():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        assert (await client.get(f"/jobs/{job['job_id']}")).json()["done"] == 3
+    assert (tmp_path / "jobs" / "job_of_another_process").is_dir()

@@ -16,9 +16,10 @@ from models.training.checkpoint import Progress
 from models.training.data.hand_landmarks import HandLandmarks, read_key_slots
 from models.training.data.readers import Fold
 from models.training.landmarker.evaluate import cut_garments, measure
+from models.training.landmarker.network import MAP_SIDE
 from models.training.landmarker.objective import gaussian_maps
 from models.training.landmarker.recipe import LandmarkerRecipe, draft_manifest, hand_placed
-from models.types import Garment
+from models.types import CROP_SIZE, Garment
 from tests.models.training.data.tiny_garments import TEE, write_tees
 
 KeySlots = Mapping[Category, Mapping[str, tuple[int, ...]]]
@@ -34,7 +35,7 @@ class Knowing:
         for number, (hand, garment) in enumerate(zip(hands, garments, strict=True)):
             for key, slots in keys[TEE].items():
                 x, y, _ = hand.points[key]
-                place = garment.to_photo.inverse().apply([[x + shift_px, y]])[0] / 4
+                place = garment.to_photo.inverse().apply([[x + shift_px, y]])[0] * MAP_SIDE / CROP_SIZE
                 places[number, [slots_of(TEE)[slot].channel for slot in slots]] = place
         self._maps = gaussian_maps(torch.from_numpy(places)).numpy()
 

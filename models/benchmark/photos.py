@@ -166,7 +166,10 @@ def _untouched(
 ) -> tuple[list[GarmentPhoto], tuple[tuple[str, str], ...]]:
     """Photos of upper garments by validation contributors: `first`, then those of judged pairs, then the others."""
     known = {
-        one.photo: one for one in read_garments(root) if one.fold is Fold.VALIDATION and one.label not in NO_DESIGN
+        one.photo: one
+        for one in read_garments(root)
+        # A contributor's "skirt" that was read as a dress may be an original all the same.
+        if one.fold is Fold.VALIDATION and (one.label not in NO_DESIGN or one.photo in first)
     }
     similar = [(pair.a, pair.b) for pair in read_pairs(root) if pair.verdict == "similar"]
     similar = [pair for pair in similar if pair[0] in known and pair[1] in known]

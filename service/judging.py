@@ -25,7 +25,7 @@ from service.schemas_pictures import PictureMatchOut, PictureOut
 from service.verdict import Resemblance, evidence_in, judge, judge_picture
 
 LEAST_RANKED = 20
-"""Hits that a garment is judged among, however few are asked for: no verdict depends on the length of its list."""
+"""Hits that a garment is judged among, however few are asked for: no match depends on the length of its list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,11 +164,11 @@ def _judge_garment(
     matches = [match for match in matches if match.same_photo or match.score >= least]
     # One an item, its best: what comes last is kept.
     ranked = {match.item_id: match for match in sorted(matches, key=_rank, reverse=True)}
-    matches = sorted(ranked.values(), key=_rank)
+    matches = sorted(ranked.values(), key=_rank)[: asked.fields.top_k]
     return CheckedGarmentOut(
         **garment_fields(garment, warnings_of(garment, policy)),
         verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
-        matches=matches[: asked.fields.top_k],
+        matches=matches,
     )
 
 

@@ -15,6 +15,7 @@ from PIL import Image as PillowImage
 from models.taxonomy import REGIONS, RegionName
 from tests.journeys.conftest import add, check, served, settings_for
 from tests.photos import draw_pattern, encode, one_colour, photo, with_other_region
+from tests.policies import make_policy
 
 
 async def test_the_registered_photo_itself_is_an_image_copy(client: httpx.AsyncClient) -> None:
@@ -238,3 +239,25 @@ async def test_search_finds_the_same_garment_without_a_verdict(client: httpx.Asy
     assert hits[0]["item_id"] == "SKU-2"
     assert (len(hits), hits[0]["score"], hits[0]["same_photo"]) == (2, 1.0, True)
     assert "verdict" not in hits[0]
+
+
+@pytest.mark.parametrize("top_k", ["1", "20"])
+async def test_who_resembles_many_items_alike_is_the_copy_of_none(tmp_path: Path, top_k: str) -> None:
+    """However few matches are asked for; among two items it is a copy."""
+    policy = tmp_path / "crowded.json"
+    no_pictures = make_policy().pictures.model_copy(update={"radius": 0, "most_compared": 0})
+    rules = make_policy(crowd={"level": -2.0, "most": 30.0}, pictures=no_pictures, same_photo_distance=0)
+    policy.write_text(rules.model_dump_json())
+    cut = encode(with_other_region(draw_pattern(1), RegionName.WAIST))
+    async with served(settings_for(tmp_path, policy_file=policy)) as client:
+        for number in range(5):
+            if number == 2:
+                few = (await check(client, cut, top_k=top_k)).json()["garments"][0]["matches"][0]
+                assert few["verdict"] == "partial_copy"
+            await add(
+                client, f"SKU-{number}", encode(with_other_region(draw_pattern(1), RegionName.COLLAR, 50 + number))
+            )
+        garment = (await check(client, cut, top_k=top_k)).json()["garments"][0]
+    assert len(garment["matches"]) == min(5, int(top_k))
+    assert not {match["verdict"] for match in garment["matches"]} & {"partial_copy", "design_copy", "image_copy"}
+    assert {warning["code"] for warning in garment["matches"][0]["warnings"]} == {"many_alike"}

@@ -76,17 +76,16 @@ class JobIntake:
         await self._queue.announce(job_id)
         return job
 
-    def sweep(self, known: frozenset[str], ended: frozenset[str] = frozenset()) -> int:
+    def sweep(self, live: frozenset[str], ended: frozenset[str]) -> int:
         """Delete the uploads of jobs that are at their end, and those that never became one or were forgotten.
 
-        `known`: jobs that are not at their end. Young uploads of no job may be another process's next.
+        Young uploads of no job may be another process's next.
         """
         swept = 0
         for left in self._folder.iterdir():
-            if left.name in known or not left.is_dir():
+            if left.name in live or not left.is_dir():
                 continue
-            youngest = max((path.stat().st_mtime for path in [left, *left.iterdir()]), default=0.0)
-            if left.name in ended or youngest < time.time() - _SWEPT_AFTER_S:
+            if left.name in ended or _age_s(left) > _SWEPT_AFTER_S:
                 shutil.rmtree(left, ignore_errors=True)
                 swept += 1
         return swept
@@ -110,6 +109,14 @@ class JobIntake:
         if total == 0:
             raise DamagedArchive("the upload holds no line and no photo")
         return total
+
+
+def _age_s(folder: Path) -> float:
+    """Seconds since anything in it was written; 0 where another process puts it away right now."""
+    try:
+        return time.time() - max(path.stat().st_mtime for path in [folder, *folder.iterdir()])
+    except FileNotFoundError:
+        return 0.0
 
 
 def _publish(writing: Path, folder: Path) -> None:

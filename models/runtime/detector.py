@@ -15,6 +15,8 @@ from models.runtime.session import ModelSession
 from models.taxonomy import Category, WeightGroup
 from models.types import Detection, Image
 
+Floats = npt.NDArray[np.float32]
+
 
 class DetectorSettings(BaseModel):
     """What a detector's manifest carries in `extra`; chosen on the calibration fold.
@@ -47,28 +49,28 @@ class GarmentDetector:
 
     def detect(self, image: Image) -> list[Detection]:
         """The garments of a photo, boxes in its pixels, most confident first; an empty list where there is none."""
-        square, to_photo = letterbox(image.pixels, self.settings.side)
-        scores, boxes = self._session.run({self._input: normalise(square[None], self._mean, self._std)})
-        chosen = self._choose(np.asarray(scores, dtype=np.float32), np.asarray(boxes, dtype=np.float32))
-        scale = to_photo.matrix[[0, 1, 0, 1], [0, 1, 0, 1]]
-        limits = [image.width, image.height] * 2
+        scores, boxes = self.propose(image)
+        # Of boxes on one garment the surest, of any category.
+        kept = surest(boxes, scores.sum(axis=1), self.settings.least_confidence, self.settings.most_overlap)
         detections = []
-        for row in chosen:
-            x1, y1, x2, y2 = (float(v) for v in np.clip(boxes[row] * scale, 0, limits))
+        for row in kept[: self.settings.most_garments]:
+            x1, y1, x2, y2 = (float(v) for v in np.clip(boxes[row], 0, [image.width, image.height] * 2))
             if x2 - x1 >= 1 and y2 - y1 >= 1:
                 detections.append(_name_garment(scores[row], Box(x1, y1, x2, y2)))
         return detections
 
-    def _choose(self, scores: npt.NDArray[np.float32], boxes: npt.NDArray[np.float32]) -> list[int]:
-        """Rows of the garments kept: confident enough, and of boxes on one garment the surest of any category."""
-        corner_and_size = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-        kept = cv2.dnn.NMSBoxes(
-            corner_and_size.tolist(),
-            scores.sum(axis=1).tolist(),
-            self.settings.least_confidence,
-            self.settings.most_overlap,
-        )
-        return [int(row) for row in kept][: self.settings.most_garments]
+    def propose(self, image: Image) -> tuple[Floats, Floats]:
+        """All that the network proposes: scores float32 (P, 13); boxes (P, 4) in photo pixels, beyond its rim too."""
+        square, to_photo = letterbox(image.pixels, self.settings.side)
+        scores, boxes = self._session.run({self._input: normalise(square[None], self._mean, self._std)})
+        scale = to_photo.matrix[[0, 1, 0, 1], [0, 1, 0, 1]]
+        return np.asarray(scores, dtype=np.float32), np.asarray(boxes * scale, dtype=np.float32)
+
+
+def surest(boxes: Floats, scores: Floats, least: float, most_overlap: float) -> list[int]:
+    """Rows of boxes (P, 4) that score (P,) at least `least`, surest first; of those that overlap only the surest."""
+    corner_and_size = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+    return [int(row) for row in cv2.dnn.NMSBoxes(corner_and_size.tolist(), scores.tolist(), least, most_overlap)]
 
 
 def _name_garment(scores: npt.NDArray[np.float32], box: Box) -> Detection:

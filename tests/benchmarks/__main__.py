@@ -63,7 +63,7 @@ class _Asked:
 def _measure(part: str, asked: _Asked) -> Report:
     describer, root = load_describer(read_settings()), asked.root
     if part == "detector":
-        return detector_quality.measure(describer.detector, read_settings().weights_dir, root)
+        return detector_quality.measure(describer.detector, root)
     if part == "landmarks":
         return landmark_quality.measure(describer.detector, describer.landmarker, root)
     if part == "stores":

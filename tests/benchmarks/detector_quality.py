@@ -7,21 +7,19 @@ masks alone would say stands beside it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
 from models.geometry import Box, intersection_over_union
-from models.manifest import read_manifest
-from models.preprocessing import ImageLimits, decode, letterbox, normalise
-from models.runtime.detector import DetectorSettings, GarmentDetector
-from models.runtime.session import OnnxSession
+from models.preprocessing import ImageLimits, decode
+from models.runtime.detector import GarmentDetector, surest
 from models.taxonomy import Category, WeightGroup
 from models.training.data.readers import (
     Fold,
@@ -43,12 +41,11 @@ TIGHT, LOOSE = 0.75, 0.5
 DRAWS = 300
 FEWEST = 20
 """Garments of a group with fewer are not enough for a precision of its own."""
-Names = tuple[str, ...]
 Floats = npt.NDArray[np.float32]
 
 
-def measure(detector: GarmentDetector, weights: Path, root: Path) -> Report:
-    """Recall at the shipped threshold, false boxes, average precision; `weights` holds `detector.onnx`."""
+def measure(detector: GarmentDetector, root: Path) -> Report:
+    """Recall at the shipped threshold, false boxes, average precision."""
     masked = [g for g in read_garments(root) if g.fold is Fold.VALIDATION and g.ok and g.category and g.box]
     garments = correct_boxes(masked)
     looked = [_look(detector, one.path) for one in track(garments, "detector")]
@@ -60,10 +57,9 @@ def measure(detector: GarmentDetector, weights: Path, root: Path) -> Report:
     report.add("– with the boxes of all masks as they came", "–", share(_recalled(looked, masked)), len(masked))
     report.add("the same, any group", "–", share(boxed), len(boxed))
     report.add("false boxes a photo", "≤ 0.3", f"{np.mean(false_boxes):.3f}", len(false_boxes))
-    network = _Network(weights)
-    _add_precision(report, network, garments)
+    _add_precision(report, detector, garments)
     streets = [one for one in read_street(root) if one.fold is Fold.VALIDATION]
-    _add_street_precision(report, network, streets, street_classes(root))
+    _add_street_precision(report, detector, streets, street_classes(root))
     wrong = Counter(
         f"{one.category.group} → {seen[0].category.group}"
         for seen, one, hit in zip(looked, garments, right, strict=True)
@@ -73,28 +69,30 @@ def measure(detector: GarmentDetector, weights: Path, root: Path) -> Report:
     return report
 
 
-def _add_precision(report: Report, network: _Network, garments: Sequence[GarmentPhoto]) -> None:
-    looked = [network.look(one.path) for one in track(garments, "detector, unsure boxes too")]
+def _add_precision(report: Report, detector: GarmentDetector, garments: Sequence[GarmentPhoto]) -> None:
+    looked = _look_at_all(detector, (one.path for one in garments), "detector, unsure boxes too")
     groups = [one.category.group if one.category else None for one in garments]
     kept = [group for group in WeightGroup if groups.count(group) >= FEWEST]
     judged = {}
     for group in kept:
         rows = [category.group is group for category in Category]
         judged[group] = [
-            judge_boxes(MarkedPhoto((cast(Box, one.box),) if its is group else (), network.found(seen, rows)), TIGHT)
+            judge_boxes(MarkedPhoto((cast(Box, one.box),) if its is group else (), seen.of(rows)), TIGHT)
             for seen, one, its in zip(looked, garments, groups, strict=True)
         ]
     _add(report, "AP75, mean over the weight groups", "≥ 0.85", judged, len(garments))
 
 
-def _add_street_precision(report: Report, network: _Network, streets: Sequence[StreetPhoto], names: Names) -> None:
-    looked = [network.look(one.path) for one in track(streets, "street photos")]
+def _add_street_precision(
+    report: Report, detector: GarmentDetector, streets: Sequence[StreetPhoto], names: tuple[str, ...]
+) -> None:
+    looked = _look_at_all(detector, (one.path for one in streets), "street photos")
     true = [street_boxes(one.label_path, names) for one in streets]
     judged = {}
     for kind in StreetKind:
         rows = [kind_of(category) is kind for category in Category]
         judged[kind] = [
-            judge_boxes(MarkedPhoto(tuple(box for its, box in boxes if its is kind), network.found(seen, rows)), LOOSE)
+            judge_boxes(MarkedPhoto(tuple(box for its, box in boxes if its is kind), seen.of(rows)), LOOSE)
             for seen, boxes in zip(looked, true, strict=True)
         ]
     _add(report, "street photos, AP50, mean of upper, dress and lower", "≥ 0.60", judged, len(streets))
@@ -113,30 +111,30 @@ def _add(report: Report, what: str, bar: str, judged: Mapping[StrEnum, Sequence[
         report.add(f"– {kind.value}", "–", f"{precision:.3f}", sum(photo.wanted for photo in judged[kind]))
 
 
-class _Network:
-    """The detector's network as COCO measures one: every proposal counts for every kind, by its score for it."""
+def _look_at_all(detector: GarmentDetector, paths: Iterable[Path], words: str) -> list[_Proposed]:
+    """As COCO measures a network: every proposal counts for every kind, by its score for it."""
+    found = []
+    for path in track(list(paths), words):
+        image = decode(path.read_bytes(), ImageLimits())
+        scores, boxes = detector.propose(image)
+        found.append(_Proposed(scores, boxes.clip(0, [image.width, image.height] * 2), detector.settings.most_overlap))
+    return found
 
-    def __init__(self, weights: Path) -> None:
-        self._manifest = read_manifest(weights / "detector.json")
-        self._session = OnnxSession(weights / self._manifest.file)
-        self._settings = DetectorSettings.model_validate(self._manifest.extra)
 
-    def look(self, path: Path) -> tuple[Floats, Floats]:
-        """Scores (P, 13), and boxes (P, 4) in photo pixels."""
-        pixels = decode(path.read_bytes(), ImageLimits()).pixels
-        square, to_photo = letterbox(pixels, self._settings.side)
-        fed = normalise(square[None], self._manifest.mean, self._manifest.std)
-        scores, boxes = self._session.run({next(iter(self._manifest.inputs)): fed})
-        limits = [pixels.shape[1], pixels.shape[0]] * 2
-        return scores, np.clip(boxes * to_photo.matrix[[0, 1, 0, 1], [0, 1, 0, 1]], 0, limits)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Proposed:
+    """What the network proposes on a photo: `scores` (P, 13), `boxes` (P, 4) in its pixels."""
 
-    def found(self, seen: tuple[Floats, Floats], categories: list[bool]) -> tuple[tuple[Box, float], ...]:
+    scores: Floats
+    boxes: Floats
+    most_overlap: float
+
+    def of(self, categories: list[bool]) -> tuple[tuple[Box, float], ...]:
         """Boxes and scores of a kind, which is these of the 13 categories."""
-        scores, boxes = seen
-        summed = scores[:, categories].sum(axis=1)
-        sized = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-        kept = cv2.dnn.NMSBoxes(sized.tolist(), summed.tolist(), LEAST_CONFIDENCE, self._settings.most_overlap)
-        return tuple((Box(*map(float, boxes[row])), float(summed[row])) for row in kept if (sized[row, 2:] >= 1).all())
+        summed = self.scores[:, categories].sum(axis=1)
+        kept = surest(self.boxes, summed, LEAST_CONFIDENCE, self.most_overlap)
+        sized = self.boxes[:, 2:] - self.boxes[:, :2]
+        return tuple((Box(*map(float, self.boxes[row])), float(summed[row])) for row in kept if (sized[row] >= 1).all())
 
 
 def _recalled(looked: Sequence[Sequence[Detection]], garments: Sequence[GarmentPhoto]) -> list[bool]:

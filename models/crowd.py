@@ -9,7 +9,7 @@ Source: ours, in the spirit of the ratio test (Lowe, IJCV 2004, section 7.1): th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,17 @@ def crowd_of(others: Sequence[float]) -> float:
     """
     counted = sorted(others, reverse=True)[SPARED : SPARED + COUNTED]
     return float(np.mean(counted)) if counted else float("-inf")
+
+
+def others_of(items: Sequence[Hashable], evidence: Sequence[float]) -> list[list[float]]:
+    """For each match the evidence of every other item, its best where it was found more than once.
+
+    `items` and `evidence`, one a match, say which item it is of and how much speaks for it.
+    """
+    best: dict[Hashable, float] = {}
+    for item, found in zip(items, evidence, strict=True):
+        best[item] = max(found, best.get(item, found))
+    return [[found for other, found in best.items() if other != item] for item in items]
 
 
 @dataclass(frozen=True, slots=True)

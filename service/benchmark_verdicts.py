@@ -17,13 +17,11 @@ from rich.progress import track
 from models.benchmark.embeddings import Embedded, joined, score_all
 from models.benchmark.ranking import weights_of
 from models.benchmark.sightings import Truth, read_sighted
+from models.crowd import others_of
 from models.types import DescribedGarment, RegionEmbeddings
 from service.compare import compare_garments
-from service.judging import Rules
+from service.judging import LEAST_RANKED, Rules
 from service.verdict import Match, evidence_in, judge
-
-TOP = 20
-"""Hits that a check judges unless asked for more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +94,7 @@ def answer_all(
     for row in track(range(len(scores)), words, disable=not len(scores)):
         owner = str(queries.rows.owners[row])
         allowed = ~np.isin(gallery.rows.owners, list((hidden or {}).get(owner, frozenset())))
-        best = np.argsort(-np.where(allowed, scores[row], -1.0), kind="stable")[:TOP].tolist()
+        best = np.argsort(-np.where(allowed, scores[row], -1.0), kind="stable")[:LEAST_RANKED].tolist()
         hits = [place for place in best if allowed[place] and scores[row, place] > -1]
         garment = queries.garments[row]
         matches = () if garment is None else _judge(garment, gallery, hits, rules)
@@ -125,10 +123,10 @@ def _judge(
         registered = gallery.garments[place]
         assert registered is not None
         found.append(compare_garments(garment, registered, weights, rules.cohort))
-    evidence = [evidence_in(one, rules.policy) for one in found]
+    others = others_of(hits, [evidence_in(one, rules.policy) for one in found])
     return tuple(
-        (place, judge(one, weights, rules.policy, others=[*evidence[:row], *evidence[row + 1 :]]))
-        for row, (place, one) in enumerate(zip(hits, found, strict=True))
+        (place, judge(one, weights, rules.policy, others=beside))
+        for place, one, beside in zip(hits, found, others, strict=True)
     )
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.calibration import PlattCurve, expected_calibration_error, fit_logistic, fit_platt
-from models.crowd import crowd_of
+from models.crowd import crowd_of, others_of
 from models.evidence import Evidence
 from models.likelihood import KNOTS, RegionLikelihood, bend, evidence_of
 from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.weighting import WeightTable
-from service.operating_point import FALSE_ALARMS, OperatingPoint, operate, queries_of, untouched_in
+from service.operating_point import FALSE_ALARMS, OperatingPoint, operate, queries_of, rows_of_untouched
 from service.policy import CohortFile, CrowdPolicy, GroupPolicy, Likelihood, OtherColour, Platt, Policy
 
 LEAST_PAIRS = 60
@@ -124,14 +124,9 @@ def _other_colour(evidence: Evidence, sums: Floats) -> OtherColour:
 
 def _crowd(evidence: Evidence, sums: Floats) -> CrowdPolicy:
     """Charged above the crowd that half of the untouched photos stand in."""
-    usual = [crowd_of(np.delete(own, own.argmax()).tolist()) for own in (sums[rows] for rows in _strangers(evidence))]
+    usual = [crowd_of(sorted(sums[rows])[:-1]) for rows in rows_of_untouched(evidence)]
     known = np.array(usual)[np.isfinite(usual)]
     return CrowdPolicy(level=round(float(np.median(known)), 2) if len(known) else 0.0, most=MOST_CROWD)
-
-
-def _strangers(evidence: Evidence) -> list[npt.NDArray[np.int64]]:
-    """The rows of each untouched photo."""
-    return [np.flatnonzero(evidence.query == query) for query in untouched_in(evidence)]
 
 
 def _charges(evidence: Evidence, sums: Floats, crowd: CrowdPolicy) -> Floats:
@@ -139,8 +134,7 @@ def _charges(evidence: Evidence, sums: Floats, crowd: CrowdPolicy) -> Floats:
     charges = np.zeros(len(sums))
     for query in np.unique(evidence.query):
         rows = np.flatnonzero(evidence.query == query)
-        for place, row in enumerate(rows):
-            charges[row] = crowd.charge(sums[np.delete(rows, place)].tolist())
+        charges[rows] = [crowd.charge(others) for others in others_of(rows.tolist(), sums[rows].tolist())]
     return charges
 
 
@@ -183,7 +177,7 @@ def _group_policy(
 
 
 def _report(evidence: Evidence, pairs: Booleans, best: OperatingPoint, ece: float) -> str:
-    copies, strangers = len(queries_of(evidence, copied=True)), len(untouched_in(evidence))
+    copies, strangers = len(queries_of(evidence, copied=True)), len(rows_of_untouched(evidence))
     return (
         f"Fitted on garments that no embedder and no benchmark saw: {copies} made copies whose original is registered, "
         f"{strangers} photos whose original is not. Copies called a copy {best.found:.3f}, untouched photos called a "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
 from index.reading import FoundGarment
 from index.types import Hit
 from models.background import Cohort
+from models.crowd import others_of
 from models.errors import InvalidValue
 from models.scoring import common_colour_change
 from models.taxonomy import RegionName, WeightGroup
@@ -47,28 +48,35 @@ class Rules:
         return Versions(models_version, self.weights.version, self.policy.version, sequence)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WeighedHit:
+    """A hit, how our garment resembles it, and the evidence of every other item that was found (`models/crowd.py`)."""
+
+    hit: Hit
+    resemblance: Resemblance
+    others: Sequence[float]
+
+
+def weigh_hits(garment: DescribedGarment, hits: Sequence[Hit], rules: Rules) -> list[WeighedHit]:
+    """The hits are each other's crowd: at least `LEAST_RANKED` of them should be looked for."""
+    found = [resemblance_of(garment, hit, rules.cohort) for hit in hits]
+    others = others_of([hit.item_id for hit in hits], [evidence_in(one, rules.policy) for one in found])
+    return [WeighedHit(*parts) for parts in zip(hits, found, others, strict=True)]
+
+
 def judge_hits(
-    garment: DescribedGarment,
-    hits: Sequence[Hit],
+    weighed: Sequence[WeighedHit],
     weights: RegionWeights,
     rules: Rules,
     published: datetime | None,
     pictures: Mapping[str, PictureEvidence] = MappingProxyType({}),
 ) -> list[MatchOut]:
-    """The verdict on every hit, in the order of the hits; `pictures` by the sha256 of the registered photo.
-
-    The hits are each other's crowd (`models/crowd.py`): at least `LEAST_RANKED` of them should be looked for.
-    """
-    found = [resemblance_of(garment, hit, rules.cohort, pictures.get(hit.photo_sha256)) for hit in hits]
-    of_items: dict[str, float] = {}
-    for hit, resemblance in zip(hits, found, strict=True):
-        evidence = evidence_in(resemblance, rules.policy)
-        of_items[hit.item_id] = max(evidence, of_items.get(hit.item_id, evidence))
+    """The verdict on every hit, in the order of the hits; `pictures` by the sha256 of the registered photo."""
     matches = []
-    for hit, resemblance in zip(hits, found, strict=True):
-        others = [evidence for item, evidence in of_items.items() if item != hit.item_id]
-        match = judge(resemblance, weights, rules.policy, published, hit.details.published_at, others)
-        matches.append(MatchOut.of(hit, match))
+    for one in weighed:
+        resemblance = replace(one.resemblance, picture=pictures.get(one.hit.photo_sha256))
+        match = judge(resemblance, weights, rules.policy, published, one.hit.details.published_at, one.others)
+        matches.append(MatchOut.of(one.hit, match))
     return matches
 
 
@@ -87,9 +95,8 @@ def picture_match(
     )
 
 
-def resemblance_of(
-    garment: DescribedGarment, hit: Hit, cohort: Cohort, picture: PictureEvidence | None = None
-) -> Resemblance:
+def resemblance_of(garment: DescribedGarment, hit: Hit, cohort: Cohort) -> Resemblance:
+    """Whatever is known of pictures comes later."""
     seen = garment.mirrored if hit.mirrored else garment.embeddings
     return Resemblance(
         garment,
@@ -101,7 +108,6 @@ def resemblance_of(
         common_colour_change(seen, hit.garment.embeddings),
         cohort.background(seen),
         cohort.background(hit.garment.embeddings),
-        picture,
     )
 
 

@@ -52,7 +52,7 @@ def operate(
 ) -> OperatingPoint:
     """The knobs that find most copies while at most FALSE_ALARMS of the strangers are accused."""
     found_of = [np.flatnonzero((evidence.query == q) & evidence.original) for q in queries_of(evidence, copied=True)]
-    accused_of = [np.flatnonzero(evidence.query == q) for q in untouched_in(evidence)]
+    accused_of = rows_of_untouched(evidence)
     best = OperatingPoint(float(STRICTNESS[-1]), 0.99, 0.0, 0.0)
     for strictness in STRICTNESS:
         moved = {name: limit + strictness for name, limit in limits.items()}
@@ -72,11 +72,13 @@ def queries_of(evidence: Evidence, *, copied: bool) -> npt.NDArray[np.int32]:
     return np.unique(evidence.query[evidence.copied == copied])
 
 
-def untouched_in(evidence: Evidence) -> npt.NDArray[np.int32]:
-    """Photos as sellers upload them, whose original is not registered; made copies look less like strangers."""
+def rows_of_untouched(evidence: Evidence) -> list[npt.NDArray[np.intp]]:
+    """For each photo as sellers upload them, whose original is not registered, its rows; made copies look less like
+    strangers."""
     strangers = ~evidence.copied
     plain = strangers & ~evidence.altered.any(axis=1)
-    return np.unique(evidence.query[plain if plain.any() else strangers])
+    queries = np.unique(evidence.query[plain if plain.any() else strangers])
+    return [np.flatnonzero(evidence.query == query) for query in queries]
 
 
 def _look_like_copies(

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from index.print_search import PrintHit
 from index.search import hit_of
-from index.types import Hit, Query
+from index.types import Query
 from models.types import DescribedGarment, Image
 from service.access.tenancy import TenantCatalogue
 from service.cache import Versions
 from service.capacity import Capacity
 from service.images import PhotoReader, SeenPhoto
-from service.judging import LEAST_RANKED, Rules, judge_hits, picture_match, warnings_of
+from service.judging import LEAST_RANKED, Rules, WeighedHit, judge_hits, picture_match, warnings_of, weigh_hits
 from service.picture_evidence import PictureEvidence, shows
 from service.pictures import Candidate, PictureComparer
 from service.requests import CheckFields
@@ -84,14 +84,15 @@ class PhotoJudge:
         radius = asked.rules.policy.pictures.radius
         return asked.catalogue.search_prints(seen.described.prints, radius, asked.fields.filters())
 
-    def _search(self, garment: DescribedGarment, prints: Sequence[PrintHit], asked: _Asked) -> list[Hit]:
+    def _search(self, garment: DescribedGarment, prints: Sequence[PrintHit], asked: _Asked) -> list[WeighedHit]:
         """What the regions find and what only a print does, best score first; an item may have one of each."""
         query = self._query(garment, asked)
         found = {hit.garment_id: hit for hit in asked.catalogue.search(query)}
         for one in prints:
             if one.garment_id not in found:
                 found[one.garment_id] = hit_of(query, one.garment_id, one.found)
-        return sorted(found.values(), key=lambda hit: (-hit.score, hit.item_id))
+        ranked = sorted(found.values(), key=lambda hit: (-hit.score, hit.item_id))
+        return weigh_hits(garment, ranked, asked.rules)
 
     def _query(self, garment: DescribedGarment, asked: _Asked) -> Query:
         fields, rules = asked.fields, asked.rules
@@ -127,7 +128,10 @@ class PhotoJudge:
 
 
 def _worth_comparing(
-    garments: Sequence[DescribedGarment], hits: Sequence[Sequence[Hit]], prints: Sequence[PrintHit], asked: _Asked
+    garments: Sequence[DescribedGarment],
+    hits: Sequence[Sequence[WeighedHit]],
+    prints: Sequence[PrintHit],
+    asked: _Asked,
 ) -> list[Candidate]:
     """Nearest prints first, then what regions found that is not clear; the best hit of each garment in any case."""
     most = asked.rules.policy.pictures.most_compared
@@ -139,26 +143,26 @@ def _worth_comparing(
     ranked = []
     for garment, own in zip(garments, hits, strict=True):
         weights = asked.rules.weights_of(garment.detection.category.group, asked.fields.weights)
-        judged = judge_hits(garment, own, weights, asked.rules, None)[:most]
-        for place, (hit, match) in enumerate(zip(own, judged, strict=False)):
+        judged = judge_hits(own[:most], weights, asked.rules, None)
+        for place, (weighed, match) in enumerate(zip(own[:most], judged, strict=True)):
             if place < ALWAYS_COMPARED or match.verdict is not Verdict.CLEAR:
-                ranked.append((place, -hit.score, hit))
+                ranked.append((place, -weighed.hit.score, weighed.hit))
     for _, _, hit in sorted(ranked, key=lambda entry: entry[:2]):
         chosen.setdefault(hit.photo_sha256, Candidate(hit.item_id, hit.photo_id, hit.photo_sha256))
     return list(chosen.values())[:most]
 
 
 def _judge_garment(
-    garment: DescribedGarment, hits: Sequence[Hit], evidence: dict[str, PictureEvidence], asked: _Asked
+    garment: DescribedGarment, hits: Sequence[WeighedHit], evidence: dict[str, PictureEvidence], asked: _Asked
 ) -> CheckedGarmentOut:
     policy = asked.rules.policy
     weights = asked.rules.weights_of(garment.detection.category.group, asked.fields.weights)
     own = {}
-    for hit in hits:
+    for hit in (one.hit for one in hits):
         picture = evidence.get(hit.photo_sha256)
         if picture is not None and (shows(garment, picture, hit.garment) or not picture.is_same(policy)):
             own[hit.photo_sha256] = picture
-    matches = judge_hits(garment, hits, weights, asked.rules, asked.fields.published_at, own)
+    matches = judge_hits(hits, weights, asked.rules, asked.fields.published_at, own)
     least = asked.fields.min_score
     # What only a print found answers for its picture, not for its score; the same picture comes first.
     matches = [match for match in matches if match.same_photo or match.score >= least]

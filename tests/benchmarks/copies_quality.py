@@ -21,7 +21,7 @@ from models.taxonomy import RegionName
 from models.training.data.copies import Original, copy_maker, read_originals
 from models.training.data.readers import Fold, read_same_designs
 from models.types import DescribedPhoto
-from service.judging import Rules, judge_hits
+from service.judging import Rules, judge_hits, weigh_hits
 from service.schemas import MatchOut
 from tests.benchmarks.tables import Report, share
 
@@ -60,7 +60,7 @@ class Line:
                 least_weight=self.rules.policy.least_weight, filters=Filters(exclude_item_id=without),
             )  # fmt: skip
             hits = self.registry.search(query)
-            matches += judge_hits(garment, hits, weights, self.rules, None)
+            matches += judge_hits(weigh_hits(garment, hits, self.rules), weights, self.rules, None)
         return sorted(matches, key=lambda match: -match.score)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.crowd import Crowd, crowd_of
+from models.crowd import Crowd, crowd_of, others_of
 from models.errors import InvalidValue
 
 EVIDENCE = st.lists(st.floats(-20, 30), max_size=25)
@@ -17,6 +17,11 @@ def test_the_crowd_begins_behind_the_best_of_the_others() -> None:
     """The design may be registered twice; three of the rest are counted, in whatever order they come."""
     assert crowd_of([1.0, 9.0, -2.0, -3.0, 4.0]) == pytest.approx((4 + 1 - 2) / 3)
     assert crowd_of([9.0, 4.0]) == 4.0
+
+
+def test_an_item_that_was_found_twice_is_one_of_the_others_once_and_never_its_own() -> None:
+    """By its regions and by its print: its best counts."""
+    assert others_of(["a", "b", "a"], [1.0, 5.0, 3.0]) == [[5.0], [3.0], [5.0]]
 
 
 @pytest.mark.parametrize("others", [[], [12.0]])

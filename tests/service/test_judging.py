@@ -8,7 +8,8 @@ from index.types import Hit, ItemDetails
 from models.background import Cohort
 from models.taxonomy import WeightGroup
 from models.weighting import RegionWeights, WeightTable
-from service.judging import Rules, judge_hits
+from service.judging import Rules, judge_hits, weigh_hits
+from service.schemas import MatchOut
 from service.verdict import Verdict
 from tests.factories import make_garment
 from tests.policies import make_policy
@@ -27,12 +28,14 @@ def hit(item: str, cosine: float, number: int = 1) -> Hit:
     )  # fmt: skip
 
 
+def judged(hits: list[Hit]) -> list[MatchOut]:
+    return judge_hits(weigh_hits(make_garment(2), hits, RULES), EQUAL, RULES, None)
+
+
 def test_a_garment_that_five_items_resemble_alike_is_no_copy() -> None:
     """And one of them among strangers is."""
-    many = judge_hits(make_garment(2), [hit(f"knit-{n}", 0.9, n) for n in range(5)], EQUAL, RULES, None)
-    alone = judge_hits(
-        make_garment(2), [hit("knit", 0.9), *(hit(f"o-{n}", 0.1, n) for n in range(5))], EQUAL, RULES, None
-    )
+    many = judged([hit(f"knit-{n}", 0.9, n) for n in range(5)])
+    alone = judged([hit("knit", 0.9), *(hit(f"o-{n}", 0.1, n) for n in range(5))])
     assert not any(match.verdict.is_copy for match in many)
     assert {warning.code for match in many for warning in match.warnings} == {"many_alike"}
     assert alone[0].verdict is Verdict.DESIGN_COPY
@@ -41,4 +44,4 @@ def test_a_garment_that_five_items_resemble_alike_is_no_copy() -> None:
 def test_an_item_found_twice_is_one_of_the_crowd() -> None:
     """By its regions and by its print: it is not charged for itself."""
     hits = [hit("knit", 0.9, n) for n in range(5)]
-    assert judge_hits(make_garment(2), hits, EQUAL, RULES, None)[0].verdict is Verdict.DESIGN_COPY
+    assert judged(hits)[0].verdict is Verdict.DESIGN_COPY

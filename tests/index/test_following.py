@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,7 @@ from index.catalogue import Catalogue
 from index.errors import IndexUnavailable
 from index.registry import Registry
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query
-
-
-def wait_for(condition: Callable[[], object], within_s: float = 30) -> None:
-    until = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+from tests.waiting import wait_for
 
 
 def found(registry: Registry, seed: int) -> list[str]:
@@ -36,7 +30,7 @@ def test_a_replica_finds_what_another_adds_and_forgets_what_it_deletes(tmp_path:
     ours, theirs = open_registry(tmp_path, 0.05), open_registry(tmp_path, 0.05)
     theirs.add(make_new_photo(1), make_photo_bytes(1))
     wait_for(lambda: found(ours, 1) == ["SKU-1"])
-    assert ours.staleness.changes == 0
+    wait_for(lambda: ours.staleness.changes == 0)
     theirs.delete("SKU-1")
     wait_for(lambda: found(ours, 1) == [])
     for registry in (ours, theirs):
@@ -47,6 +41,7 @@ def test_staleness_grows_while_the_record_cannot_be_asked_and_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line in the log when it begins and one when it ends; the follower lives on, whatever was raised."""
+    caplog.set_level(logging.INFO, "index.following")
     registry = open_registry(tmp_path, 0.02)
     with monkeypatch.context() as patched:
 

@@ -61,8 +61,8 @@ def test_a_lease_that_ran_out_is_lost_though_nobody_took_it(catalogue: Catalogue
 
 def test_what_is_held_is_renewed_and_given_back(catalogue: Catalogue) -> None:
     """For as long as the block takes."""
-    with catalogue.leases.holding("work", 0.6) as held:
-        time.sleep(1.5)
+    with catalogue.leases.holding("work", 1.5) as held:
+        time.sleep(3.2)
         held.check()
         with held.fenced():
             pass

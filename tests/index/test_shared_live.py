@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from index.registry import Registry
 from index.types import Filters, ItemDetails
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query, make_weights
 from tests.milvus import INSTALLED, new_prefix, open_milvus
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="needs the extra [milvus]: make test-scale")
 
@@ -50,13 +50,6 @@ def add(registry: Registry, seed: int, **changes: Any) -> None:
 def found(registry: Registry, seed: int, **changes: Any) -> list[str]:
     """Items that are all but the same design."""
     return [hit.item_id for hit in registry.search(make_query(make_garment(seed), min_score=0.9, **changes))]
-
-
-def wait_for(condition: Callable[[], object], within_s: float = 30) -> None:
-    until = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def collections(prefix: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from index.types import Filters, ItemDetails, Storage
 from index.vectors import Designs
 from models.weighting import RegionWeights
 from tests.factories import MODELS_VERSION, make_designs, make_garment, make_new_photo, make_photo_bytes, make_query
+from tests.waiting import wait_for
 
 ITEMS = 30
 Answers = list[list[tuple[str, float]]]
@@ -270,13 +270,6 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     opened.start()
     yield opened
     opened.close()
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_the_service_writes_snapshots_as_it_goes(registry: Registry, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.fakes import FakeDescriber
 from tests.journeys.conftest import check, served, settings_for, wait_until_ready
 from tests.journeys.test_jobs import NDJSON, finished, line_of
 from tests.photos import photo
+from tests.waiting import come_true
 
 LINES = 8
 PACE = {"lease_s": 1.0, "look_every_s": 0.1}
@@ -43,8 +44,12 @@ async def test_a_service_leaves_its_jobs_to_the_worker(tmp_path: Path) -> None:
         async with working(settings_for(tmp_path, port=8001, jobs=PACE)):
             done = await finished(client, job)
             assert (done["done"], done["created"], done["failed"]) == (LINES, LINES, 0)
-        found = (await check(client, photo(3))).json()
-        assert found["garments"][0]["matches"][0]["item_id"] == "SKU-3"
+
+        async def found() -> bool:
+            matches = (await check(client, photo(3))).json()["garments"][0]["matches"]
+            return bool(matches) and matches[0]["item_id"] == "SKU-3"
+
+        await come_true(found)
 
 
 async def test_a_service_that_starts_takes_no_job_from_the_worker(tmp_path: Path) -> None:

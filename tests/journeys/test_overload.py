@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tests.fakes import FakeDescriber
 from tests.journeys.conftest import add, check, door_of, served, settings_for
 from tests.photos import photo
 from tests.serving import served_on_a_socket
+from tests.waiting import wait_for
 
 
 class HeldDescriber(FakeDescriber):
@@ -42,13 +42,6 @@ def post_bytes(data: bytes) -> bytes:
     body = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + data + b"\r\n--x--\r\n"
     head = f"POST /check-plagiarism HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" + body
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("decoders", [0, 1])
@@ -102,7 +95,7 @@ async def test_bulk_adds_say_so_themselves(tmp_path: Path, priority: str, lane: 
         adding = asyncio.create_task(
             client.post("/index/add", files={"image": photo(1)}, data={"item_id": "SKU-1"}, headers=headers)
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not describer.looks:
                 await asyncio.sleep(0.01)
         opened = door_of(client).opened
@@ -117,7 +110,7 @@ async def test_refusals_and_waits_are_counted_by_lane(tmp_path: Path) -> None:
     describer = HeldDescriber()
     async with served(settings_for(tmp_path, capacity={"workers": 1, "queue": 0}), describer) as client:
         first = asyncio.create_task(check(client, photo(1)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not describer.looks:
                 await asyncio.sleep(0.01)
         assert (await check(client, photo(2))).status_code == 503

@@ -12,6 +12,7 @@ from models.types import DescribedPhoto, Image
 from tests.fakes import FakeDescriber
 from tests.journeys.conftest import add, check, door_of, served, settings_for
 from tests.photos import photo
+from tests.waiting import come_true
 
 
 class CountingDescriber(FakeDescriber):
@@ -82,9 +83,11 @@ async def test_checks_go_on_when_redis_dies_and_use_it_again_when_it_is_back(tmp
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["redis"]) == (200, "away")
         assert await asyncio.to_thread(opened.redis.start)
-        await asyncio.sleep(0.3)
-        await check(client, photo(1))
-        assert (await check(client, photo(1))).json()["cached"] is True
+
+        async def cached() -> bool:
+            return (await check(client, photo(1))).json()["cached"] is True
+
+        await come_true(cached)
         assert await metric(client, "selvedge_redis_up") == 1
 
 

@@ -26,7 +26,7 @@ async def test_a_task_that_swallows_its_cancellation_is_told_again() -> None:
 
     tasks = [asyncio.create_task(stubborn()), asyncio.create_task(fails()), asyncio.create_task(asyncio.sleep(60))]
     await asyncio.sleep(0)
-    await asyncio.wait_for(end_tasks(*tasks), 10)
+    await asyncio.wait_for(end_tasks(*tasks), 30)
     assert all(task.done() for task in tasks)
     assert swallowed == 2
     await end_tasks()

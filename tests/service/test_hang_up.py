@@ -68,7 +68,7 @@ async def test_work_for_a_caller_who_left_is_cancelled() -> None:
     while not seen:
         await asyncio.sleep(0)
     caller.leaves.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await line
     assert (seen, caller.heard) == (["began", "cancelled"], [])
 
@@ -86,7 +86,7 @@ async def test_a_caller_who_leaves_while_sending_ends_the_request() -> None:
     """The application hears of it or is cancelled: it does not hang."""
     caller = Caller(BODY[:1])
     caller.leaves.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await HangUp(answering(asyncio.Event(), []))(SCOPE, caller.receive, caller.send)
 
 

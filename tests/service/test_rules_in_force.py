@@ -57,7 +57,7 @@ async def test_other_weights_are_followed_and_an_outage_changes_nothing(tmp_path
     with pytest.raises(IndexUnavailable):
         rules.refresh()
     history.away = False
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while rules.now().weights.version != f"shipped+{made.version}":
             await asyncio.sleep(0.01)
     assert rules.now().weights.of(WeightGroup.DRESS).values.tolist() == make_weights(3).values.tolist()

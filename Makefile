@@ -34,7 +34,7 @@ test-training: $(TRAINING_VENV)/.training ## install torch and run the tests of 
 check: $(VENV)/.testing ## lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy models index service tests
+	$(BIN)/mypy models index service deploy tests
 	$(BIN)/lint-imports
 
 format: $(VENV)/.testing ## format the code

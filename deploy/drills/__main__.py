@@ -18,9 +18,12 @@ from deploy.drills import (
     redis_faults,
     replicas,
     snapshot_faults,
+    soak,
 )
 from deploy.drills.photos import garment, pattern
 from deploy.drills.report import DrillReport
+from service.bootstrap import load_describer
+from service.settings import read_settings
 
 app = typer.Typer(help="Faults on purpose, on services started for it in temporary folders; each prints a table.")
 
@@ -67,6 +70,16 @@ def index_swap_command(
 ) -> None:
     """The index swapped under load: by another process's writes, by snapshots, by new models."""
     _run(lambda folder: index_swap.drill(folder, items, seconds))
+
+
+@app.command("soak", epilog="Example: [bold]python -m deploy.drills soak --minutes 20 --plot memory.png[/bold]")
+def soak_command(
+    items: Annotated[int, typer.Option(help="Items in the index before.")] = 10_000,
+    minutes: Annotated[float, typer.Option(help="How long it lasts, at most 120.", max=120)] = 20,
+    plot: Annotated[Path | None, typer.Option(help="Where the curve of memory is drawn.")] = None,
+) -> None:
+    """Checks, adds and deletes for a long time with the shipped networks: no errors, memory that stays."""
+    _run(lambda folder: soak.drill(folder, load_describer(read_settings()), items, minutes, plot))
 
 
 @app.command("model-file", epilog="Example: [bold]python -m deploy.drills model-file[/bold]")

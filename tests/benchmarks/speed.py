@@ -10,22 +10,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import httpx
-import numpy as np
 from rich.progress import track
 
-from index.catalogue import Catalogue
-from index.photos import PhotoFiles
-from index.types import ItemDetails, NewPhoto
+from deploy.drills.filling import fill
+from deploy.drills.soak import resident_mb
 from models.preprocessing import ImageLimits, decode
 from models.runtime.describe import PhotoDescriber
 from models.training.data.copies import read_pixels
 from models.training.data.readers import Fold, read_garments
-from models.types import DescribedGarment, RegionEmbeddings
 from tests.benchmarks.tables import Report, milliseconds
 
 ITEMS = 10_000
@@ -45,7 +41,7 @@ def measure(describer: PhotoDescriber, root: Path) -> Report:
         with _server(Path(folder)) as (client, process):
             ready = time.monotonic() - started
             checks, looks = _check_speed(client, photos)
-            memory = _resident_mb(process.pid)
+            memory = resident_mb(process.pid)
             adds = _add_speed(client, photos)
     report.add(
         "`POST /check-plagiarism`, one garment, 1 megapixel, warm", "p50 ≤ 300 ms", milliseconds(checks), len(checks)
@@ -58,39 +54,14 @@ def measure(describer: PhotoDescriber, root: Path) -> Report:
 
 
 def _grow_catalogue(describer: PhotoDescriber, folder: Path, photos: list[Path]) -> None:
-    """Perturbed versions of real garments under new ids, written straight into the record; they share the photos, which
-    checks compare pixel by pixel with what is asked."""
-    rng = np.random.default_rng(0)
-    catalogue = Catalogue(f"sqlite:///{folder / 'catalogue.sqlite'}")
-    files, described = PhotoFiles(folder / "photos"), []
+    """Perturbed versions of real garments under new ids, with the photos they came from."""
+    seen = []
     for path in track(photos, "describing"):
         data = path.read_bytes()
         photo = describer.describe(decode(data, ImageLimits()))
         if photo.garments:
-            with files.stored(photo.sha256, data):
-                described.append(photo)
-    for number in track(range(ITEMS), "filling the catalogue"):
-        photo = described[number % len(described)]
-        new = NewPhoto(
-            item_id=f"item-{number}",
-            details=ItemDetails(title=f"Item {number}"),
-            sha256=photo.sha256,
-            width=photo.width,
-            height=photo.height,
-            models_version=photo.models_version,
-            garments=tuple(_perturbed(garment, rng) for garment in photo.garments[:1]),
-            design=0,
-        )
-        catalogue.add(new)
-    catalogue.close()
-
-
-def _perturbed(garment: DescribedGarment, rng: np.random.Generator) -> DescribedGarment:
-    vectors = garment.embeddings.vectors
-    moved = vectors + (np.abs(vectors).sum(axis=1, keepdims=True) > 0) * rng.normal(0, 0.04, vectors.shape)
-    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-    unit = np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > 0)
-    return replace(garment, embeddings=RegionEmbeddings(unit.astype(np.float32), garment.embeddings.colours))
+            seen.append((photo, data))
+    fill(folder, seen, ITEMS)
 
 
 @contextmanager
@@ -158,16 +129,3 @@ def _add_speed(client: httpx.Client, photos: list[Path]) -> float:
         for n, data in enumerate(uploads)
     )
     return done / (time.monotonic() - started)
-
-
-def _resident_mb(pid: int) -> float:
-    """RSS of the process and its children (the embedded cache is one) in MiB."""
-    pages = 0
-    for folder in Path("/proc").iterdir():
-        try:
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            if folder.name == str(pid) or int(fields[1]) == pid:
-                pages += int((folder / "statm").read_text().split()[1])
-        except (OSError, IndexError, ValueError):
-            continue  # not a process, or gone meanwhile
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

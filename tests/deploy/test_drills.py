@@ -6,10 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from deploy.drills import full_disk, index_swap, kill_nine, model_file, postgres_faults, redis_faults, snapshot_faults
+from deploy.drills import (
+    full_disk,
+    index_swap,
+    kill_nine,
+    model_file,
+    postgres_faults,
+    redis_faults,
+    snapshot_faults,
+    soak,
+)
 from deploy.drills.photos import garment, pattern
 from deploy.drills.report import DrillReport
 from models.preprocessing import ImageLimits, decode
+from tests.fakes import FakeDescriber
 from tests.postgres import find_postgres
 
 
@@ -79,3 +89,19 @@ def test_drill_photos_differ_by_their_seed() -> None:
     one, other = garment(1), garment(25)
     assert one != other
     assert (decode(one, ImageLimits()).pixels == decode(other, ImageLimits()).pixels).all()
+
+
+def test_a_short_soak_has_no_errors_and_keeps_count(tmp_path: Path) -> None:
+    """Seconds say nothing of memory: docs/reliability.md has the twenty minutes."""
+    report = soak.drill(tmp_path, FakeDescriber(), 30, 0.1, tmp_path / "memory.png")
+    assert [step for step in report.steps if not step.good and not step.name.startswith("memory")] == []
+    assert (tmp_path / "memory.png").stat().st_size > 0
+
+
+def test_growth_is_seen_after_the_first_quarter() -> None:
+    """A start that takes memory once is none; a slope is told an hour."""
+    steady = [(60.0 * n, 300.0 if n else 100.0) for n in range(40)]
+    assert soak.growth(steady) == pytest.approx((300.0, 300.0, 0.0))
+    early, late, slope = soak.growth([(60.0 * n, 300.0 + n) for n in range(40)])
+    assert slope == pytest.approx(60.0)
+    assert late - early == pytest.approx(20.0)

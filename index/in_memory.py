@@ -11,6 +11,7 @@ from index.errors import EmbeddingMismatch
 from index.labels import Exclusions, Ids
 from index.types import Query
 from index.vectors import Candidates, Designs, comparable
+from models.runtime.running import Engine
 from models.scoring import region_cosines, weighted_score
 from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
@@ -18,6 +19,8 @@ from models.types import RegionEmbeddings
 
 class InMemoryVectors:
     """Exact, and linear in everything."""
+
+    engines: tuple[Engine, ...] = ()
 
     def __init__(self) -> None:
         self._designs = Designs.joined([])

@@ -187,7 +187,7 @@ class LiveIndex:
         if manifest.size <= CHECKED_AT_ONCE:
             check_files(path, manifest)
         self._vectors.clear()
-        self._vectors.adopt(open_blocks(path, manifest, self._vectors.rows_kind), manifest.dimension or None)
+        self._vectors.adopt(open_blocks(path, manifest, self._vectors.sealing.mapped), manifest.dimension or None)
         if len(self._vectors) != manifest.garments:
             raise SnapshotUnusable(f"it holds {len(self._vectors)} garments, not {manifest.garments}")
         sequence = manifest.moment.sequence

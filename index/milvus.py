@@ -23,6 +23,7 @@ from index.milvus_collections import MilvusCollections
 from index.milvus_questions import groups_of, rule_of
 from index.types import Query
 from index.vectors import Candidates, Designs
+from models.runtime.running import Engine
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class MilvusVectors:
     A write of several garments is seen one by one, not as a whole: what the record does not know any more is left out
     of answers by whoever looks it up there.
     """
+
+    engines: tuple[Engine, ...] = ()
 
     def __init__(self, collections: MilvusCollections, prefix: str, models_version: str) -> None:
         self._collections = collections

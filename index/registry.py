@@ -33,6 +33,7 @@ from index.types import (
 )
 from index.upkeep import SNAPSHOT_EVERY, Upkeep
 from index.vectors import VectorIndex
+from models.runtime.running import Engine
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Registry:
         follow_every_s: float = FOLLOW_EVERY_S,
         photos: PhotoStore | None = None,
     ) -> None:
-        self._vectors = Shards(os.cpu_count() or 1, folder=data_dir) if vectors is None else vectors
+        self._vectors = Shards(os.cpu_count() or 1) if vectors is None else vectors
         snapshots = Snapshots(data_dir / "snapshots") if isinstance(self._vectors, Shards) else None
         self._catalogue = Catalogue(database_url)
         self._photos: PhotoStore = PhotoFiles(data_dir / "photos") if photos is None else photos
@@ -77,6 +78,11 @@ class Registry:
         self._upkeep.stop()
         self._vectors.close()
         self._catalogue.close()
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What scans the vectors, where that can fall back to something slower."""
+        return self._vectors.engines
 
     @property
     def ready(self) -> bool:

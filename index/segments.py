@@ -17,7 +17,6 @@ import numpy as np
 from index.errors import IndexUnavailable, SnapshotUnusable
 from index.labels import Flags, Ids
 from index.loose_rows import Codes, Floats
-from index.types import Storage
 
 PART_ROWS = 16_384
 """About a millisecond of scanning: small enough to share evenly, large enough that handing it over costs little."""
@@ -39,22 +38,8 @@ class SealedRows:
         )
         self._scanned = [self._scanning(self._codes[part]) for part in self.parts]
 
-    @classmethod
-    def mapped(cls, path: Path, rows: int, columns: int) -> SealedRows:
-        """Rows in a file, read when they are scanned. Raises SnapshotUnusable unless it holds what was said."""
-        try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise SnapshotUnusable(f"{path.name} is no segment: {error}") from error
-        if not isinstance(index, faiss.IndexScalarQuantizer) or (index.ntotal, index.d) != (rows, columns):
-            raise SnapshotUnusable(f"{path.name} does not hold {rows} rows of {columns} numbers")
-        if index.sq.qtype != _FP16 or index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise SnapshotUnusable(f"{path.name} holds another kind of rows")
-        held = faiss.rev_swig_ptr(index.codes.data(), 2 * rows * columns)
-        return cls(held.view(np.float16).reshape(rows, columns), source=index)
-
     def write(self, path: Path) -> None:
-        """For `mapped`; the caller makes it durable."""
+        """For `mapped_codes`; the caller makes it durable."""
         faiss.write_index(_looking_at(self._codes), str(path))
 
     def __len__(self) -> int:
@@ -108,9 +93,21 @@ class QuantisedRows(SealedRows):
         return index
 
 
-def seal(codes: Codes, storage: Storage, folder: Path | None) -> SealedRows:
-    """`folder`: where a file may take what is not kept in memory; None for the system's own."""
-    return SealedRows(codes) if storage is Storage.FP16 else QuantisedRows.spilled(codes, folder)
+def mapped_codes(path: Path, rows: int, columns: int) -> tuple[Codes, Any]:
+    """Codes in a file, read when they are looked at, and what owns them.
+
+    Raises SnapshotUnusable unless it holds what was said.
+    """
+    try:
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except RuntimeError as error:
+        raise SnapshotUnusable(f"{path.name} is no segment: {error}") from error
+    if not isinstance(index, faiss.IndexScalarQuantizer) or (index.ntotal, index.d) != (rows, columns):
+        raise SnapshotUnusable(f"{path.name} does not hold {rows} rows of {columns} numbers")
+    if index.sq.qtype != _FP16 or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+        raise SnapshotUnusable(f"{path.name} holds another kind of rows")
+    held = faiss.rev_swig_ptr(index.codes.data(), 2 * rows * columns)
+    return held.view(np.float16).reshape(rows, columns), index
 
 
 def scan_alone() -> None:

@@ -12,7 +12,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -21,9 +20,11 @@ from index.blocks import QUERIES_MOST, Block, Found, best_each_garment, kept_reg
 from index.errors import EmbeddingMismatch
 from index.labels import Exclusions, Ids
 from index.loose_rows import Codes, Floats, LooseRows
-from index.segments import QuantisedRows, SealedRows, scan_alone, seal
+from index.sealing import Sealing, sealing
+from index.segments import SealedRows, scan_alone
 from index.types import Query, Storage
 from index.vectors import Candidates, Designs, comparable
+from models.runtime.running import Engine
 from models.scoring import scaled_query
 from models.taxonomy import REGION_COUNT
 
@@ -48,26 +49,25 @@ View = Mapping[int, Groups]
 class Shards:
     """`VectorIndex` in memory. `threads` scan at once; more queries wait their turn.
 
-    With `Storage.SQ8` the fp16 rows lie in files without names in `folder`, or in the snapshot that was mapped.
+    `sealed` says how full blocks are kept: as fp16 codes unless told otherwise.
     """
 
-    def __init__(self, threads: int, storage: Storage = Storage.FP16, folder: Path | None = None) -> None:
+    def __init__(self, threads: int, sealed: Sealing | None = None) -> None:
         self._view: View = MappingProxyType({})
         self._dimension: int | None = None
         self._writing = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, "scan", initializer=scan_alone)
         self._threads = threads
-        self._storage = storage
-        self._folder = folder
+        self.sealing = sealing(Storage.FP16) if sealed is None else sealed
 
     @property
     def dimension(self) -> int | None:
         return self._dimension
 
     @property
-    def rows_kind(self) -> type[SealedRows]:
-        """What a snapshot's rows are mapped as."""
-        return SealedRows if self._storage is Storage.FP16 else QuantisedRows
+    def engines(self) -> tuple[Engine, ...]:
+        """What scans, where that can fall back to something slower."""
+        return self.sealing.engines
 
     def __len__(self) -> int:
         return sum(block.live for _, block in self.blocks())
@@ -191,7 +191,7 @@ class Shards:
         return tuple(kept)
 
     def _rows_of(self, codes: Codes) -> LooseRows | SealedRows:
-        return LooseRows(codes) if len(codes) < LOOSE_ROWS else seal(codes, self._storage, self._folder)
+        return LooseRows(codes) if len(codes) < LOOSE_ROWS else self.sealing.fresh(codes)
 
 
 def _by_group(designs: Designs) -> Iterator[tuple[int, int, Designs]]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -22,9 +23,9 @@ from index.blocks import Block, row_length
 from index.durable_files import published
 from index.errors import LeaseLost, SnapshotUnusable
 from index.labels import Labels
-from index.loose_rows import LooseRows
+from index.loose_rows import Codes, LooseRows
 from index.manifest import BlockEntry, FileEntry, Manifest, Moment
-from index.segments import SealedRows
+from index.segments import SealedRows, mapped_codes
 from index.shards import LOOSE_ROWS, Group
 
 KEPT = 2
@@ -132,17 +133,17 @@ class Snapshots:
 
 
 def open_blocks(
-    folder: Path, manifest: Manifest, rows_kind: type[SealedRows] = SealedRows
+    folder: Path, manifest: Manifest, rows_of: Callable[[Codes, Any], SealedRows] = SealedRows
 ) -> Iterator[tuple[Group, Block]]:
-    """The blocks, their vectors mapped and not read yet. Raises SnapshotUnusable where sizes or headers differ."""
+    """The blocks, their vectors mapped, not read unless `rows_of` reads. Raises SnapshotUnusable where sizes differ."""
     for entry in manifest.blocks:
         entry.labels.check(folder)
         labels, alive = _read_labels(folder / entry.labels.name)
         path, columns = entry.vectors.check_size(folder), row_length(manifest.dimension, entry.mask)
-        mapped = rows_kind.mapped(path, entry.rows, columns)
+        codes, owner = mapped_codes(path, entry.rows, columns)
         if len(labels) != entry.rows or len(alive) != entry.rows or np.count_nonzero(~alive) != entry.dead:
             raise SnapshotUnusable(f"{entry.labels.name} does not hold the columns of {entry.rows} rows")
-        rows = mapped if entry.rows >= LOOSE_ROWS else LooseRows(mapped.codes())
+        rows = rows_of(codes, owner) if entry.rows >= LOOSE_ROWS else LooseRows(codes)
         yield (entry.tenant_key, entry.mask), Block.made(rows, labels, alive)
 
 

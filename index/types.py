@@ -24,10 +24,12 @@ class Storage(StrEnum):
     """What of a sealed row is kept in memory.
 
     `fp16`: all. `sq8`: 8 bits a number, by which candidates are chosen; their fp16 rows, which score, lie in a file.
+    `gpu`: all, and on a graphics card too, which chooses candidates; where there is none, as `fp16`.
     """
 
     FP16 = "fp16"
     SQ8 = "sq8"
+    GPU = "gpu"
 
 
 @dataclass(frozen=True, slots=True)

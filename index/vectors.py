@@ -12,6 +12,7 @@ import numpy.typing as npt
 from index.errors import EmbeddingMismatch
 from index.labels import Exclusions, Flags, Ids, Labels
 from index.types import Query
+from models.runtime.running import Engine
 from models.scoring import compared_weight
 from models.taxonomy import REGION_COUNT
 
@@ -87,6 +88,10 @@ class VectorIndex(Protocol):
     @property
     def dimension(self) -> int | None:
         """D of a region's vector; None while nothing was ever held."""
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What scans, where that can fall back to something slower."""
 
     def __len__(self) -> int:
         """Garments held."""

@@ -13,7 +13,7 @@ from index.decisions import DecisionLog
 from index.weight_history import WeightHistory
 from models.background import Cohort, read_cohort
 from models.runtime.describe import Describer, PhotoDescriber
-from models.runtime.running import Running, usable_cores
+from models.runtime.running import Engine, Running, usable_cores
 from models.runtime.shipped import open_describer
 from models.weighting import read_weight_table
 from service.access.keyring import Keyring
@@ -123,13 +123,13 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     # By port: services that share a data dir each see their own share of the checks.
     drift = ScoreDrift(settings.data_dir / f"best-scores-{settings.port}.json", describer.models_version)
     metrics.follow_scores(drift)
-    metrics.engines(describer.engines)
+    metrics.engines((*describer.engines, *registry.engines))
     metrics.batch_waiting.set_function(lambda: float(describer.waiting))
     judge = PhotoJudge(reader, capacity, PictureComparer(decoder))
     checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, judge, capacity, metrics)
     registrar = Registrar(reader, registry, in_force.now, capacity, disk)
     work = line_work(registrar, checker, fetcher)
-    warn_of_fallbacks(describer)
+    warn_of_fallbacks(*describer.engines, *registry.engines)
     learner = WeightLearner(reader, registry, in_force, history, DecisionLog(database), capacity, disk)
     log.info(
         "assembled",
@@ -184,9 +184,9 @@ def make_fetcher(settings: Settings) -> UrlFetcher | None:
     return UrlFetcher(FetchLimits(hosts, settings.images.max_bytes, urls.connect_s, urls.total_s))
 
 
-def warn_of_fallbacks(describer: Describer) -> None:
+def warn_of_fallbacks(*engines: Engine) -> None:
     """A GPU that was wanted and is not used is never passed over in silence."""
-    for engine in describer.engines:
+    for engine in engines:
         if engine.fell_back:
             log.warning("model_fell_back", model=engine.model, wanted=engine.wanted, provider=engine.provider)
 

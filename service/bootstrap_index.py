@@ -8,6 +8,7 @@ from pathlib import Path
 
 from index.photos import PhotoFiles, PhotoStore
 from index.registry import Registry
+from index.sealing import sealing
 from index.shards import Shards
 from index.vectors import VectorIndex
 from service.bootstrap_jobs import database_url
@@ -38,7 +39,7 @@ def open_vectors(settings: Settings, version: str) -> VectorIndex:
     """What scans: shards in this process, or an engine that several share. Raises SettingsError, IndexUnavailable."""
     folder = settings.data_dir.resolve()
     if settings.index.engine is Engine.FAISS:
-        return Shards(os.cpu_count() or 1, settings.index.storage, folder)
+        return Shards(os.cpu_count() or 1, sealing(settings.index.storage, folder))
     if importlib.util.find_spec("pymilvus") is None:
         raise SettingsError("index.engine: milvus needs its client: pip install 'selvedge[milvus]'")
     from index.milvus import MilvusVectors

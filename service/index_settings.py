@@ -64,6 +64,7 @@ class IndexSettings(BaseModel):
     )
     storage: Storage = Field(
         default=Storage.FP16,
-        description="What is kept of a vector in memory: `fp16`, or `sq8`, half of it, with the rest on disk",
+        description="What is kept of a vector in memory: `fp16`, or `sq8`, half of it, with the rest on disk; "
+        "`gpu`: on a graphics card too, which scans it",
     )
     milvus: MilvusSettings = MilvusSettings()

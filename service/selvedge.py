@@ -11,6 +11,7 @@ from index.following import Staleness
 from index.registry import Registry
 from index.weight_history import WeightHistory
 from models.runtime.describe import Describer
+from models.runtime.running import Engine
 from service.access.keyring import Keyring
 from service.access.rates import Rates
 from service.cache_store import CacheStore
@@ -112,9 +113,14 @@ class Selvedge:
         disk = "full: read only" if self.disk.read_only else "ok"
         engines = {
             engine.model: f"{engine.provider}, fell back from {engine.wanted}" if engine.fell_back else engine.provider
-            for engine in self.describer.engines
+            for engine in self.engines
         }
         return Readiness(index == models == "ok", models, index, behind, redis, access, disk, engines)
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What runs the networks, and the scans where those can fall back."""
+        return (*self.describer.engines, *self.registry.engines)
 
     async def _access_state(self) -> str:
         try:

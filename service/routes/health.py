@@ -73,5 +73,5 @@ async def version(request: Request) -> VersionOut:
     """The versions that the next answer will name."""
     service = service_of(request)
     versions = service.rules.now().versions(service.reader.models_version, service.registry.sequence)
-    engines = [EngineOut(**asdict(engine), fell_back=engine.fell_back) for engine in service.describer.engines]
+    engines = [EngineOut(**asdict(engine), fell_back=engine.fell_back) for engine in service.engines]
     return VersionOut(service=request.app.version, versions=VersionsOut.of(versions), engines=engines)

@@ -23,6 +23,7 @@ import numpy as np
 
 from index.blocks import best_each_garment
 from index.labels import Exclusions, Ids
+from index.sealing import sealing
 from index.shards import Shards
 from index.types import Query, Storage
 from index.vectors import Candidates, Designs, comparable
@@ -57,7 +58,7 @@ class Outcome:
 @contextmanager
 def shards(designs: Designs, folder: Path, storage: Storage) -> Iterator[Nearest]:
     """Selvedge's own."""
-    made = Shards(os.cpu_count() or 1, storage, folder)
+    made = Shards(os.cpu_count() or 1, sealing(storage, folder))
     made.extend(designs)
     yield lambda query: made.nearest(query, Exclusions(), CANDIDATES)
     made.close()

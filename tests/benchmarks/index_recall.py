@@ -8,10 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from index.device_rows import DeviceScanner
 from index.labels import Exclusions
+from index.sealing import sealing
 from index.shards import Shards
 from index.types import Query, Storage
 from index.vectors import Designs, comparable
+from models.runtime.running import Device
 from models.scoring import mask_bits
 from models.taxonomy import WeightGroup
 from models.types import RegionEmbeddings
@@ -33,7 +36,9 @@ def measure(garments: int, storage: Storage) -> Report:
     """Recall under several weights, missing regions and filters."""
     real = read_real_garments()
     designs = Designs.joined(list(grow(real, garments)))
-    shards = Shards(os.cpu_count() or 1, storage)
+    # Where there is no card its graph is run by the processor: what it finds is the same.
+    scanner = DeviceScanner(Device.AUTO) if storage is Storage.GPU else None
+    shards = Shards(os.cpu_count() or 1, sealing(storage, scanner=scanner))
     shards.extend(designs)
     report = Report(
         f"Recall of the top {TOP_K}, {storage}, among {garments:,} garments grown from {len(real.vectors)} real ones"

@@ -27,6 +27,7 @@ from rich.progress import track
 from index.catalogue import Catalogue
 from index.labels import Exclusions
 from index.live import LiveIndex
+from index.sealing import sealing
 from index.shards import Shards
 from index.snapshot import Snapshots
 from index.types import Query, Storage
@@ -93,7 +94,7 @@ def _warm_up(real: RealGarments) -> None:
 def _measure_size(report: Report, real: RealGarments, growth: Growth, folder: Path) -> None:
     size = growth.garments
     before = memory_bytes()
-    shards = Shards(os.cpu_count() or 1, Storage(growth.storage), folder)
+    shards = Shards(os.cpu_count() or 1, sealing(Storage(growth.storage), folder))
     for designs in track(grow(real, size), f"{size:,}", total=-(-size // BATCH_ROWS)):
         shards.extend(designs)
     del designs
@@ -156,7 +157,7 @@ def _measure_start(report: Report, real: RealGarments, shards: Shards, growth: G
     started = time.perf_counter()
     path = snapshots.publish(list(shards.blocks()), shards.dimension or 0, real.models_version, moment)
     report.add(f"{size:,}: writing a snapshot", "", f"{time.perf_counter() - started:.2f} s", 1)
-    mapped = Shards(os.cpu_count() or 1, Storage(growth.storage), folder)
+    mapped = Shards(os.cpu_count() or 1, sealing(Storage(growth.storage), folder))
     live = LiveIndex(catalogue, mapped, real.models_version, snapshots)
     started = time.perf_counter()
     before_cpu = time.process_time()

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.device_rows import DeviceScanner
 from index.errors import EmbeddingMismatch
 from index.in_memory import InMemoryVectors
 from index.labels import NEVER, Exclusions, tenant_key
 from index.loose_rows import LooseRows
-from index.segments import seal
+from index.sealing import sealing
 from index.shards import Shards
 from index.types import Query, Storage
 from index.vectors import Candidates, Designs, VectorIndex
+from models.runtime.running import Device
 from models.scoring import region_cosines, weighted_score
 from models.taxonomy import REGION_COUNT
 from models.types import RegionEmbeddings
@@ -34,8 +36,9 @@ ANY = Exclusions()
 
 def sealed_at_once(storage: Storage) -> Shards:
     """Shards without loose rows: the few rows of a test would never fill a segment."""
-    shards = Shards(2, storage)
-    shards._rows_of = lambda codes: seal(codes, storage, None) if len(codes) else LooseRows(codes)  # type: ignore[method-assign]
+    scanner = DeviceScanner(Device.CPU) if storage is Storage.GPU else None
+    shards = Shards(2, sealing(storage, scanner=scanner))
+    shards._rows_of = lambda codes: shards.sealing.fresh(codes) if len(codes) else LooseRows(codes)  # type: ignore[method-assign]
     return shards
 
 
@@ -44,6 +47,7 @@ ENGINES: dict[str, Callable[[], VectorIndex]] = {
     "shards": lambda: Shards(2),
     "sealed_fp16": lambda: sealed_at_once(Storage.FP16),
     "sealed_sq8": lambda: sealed_at_once(Storage.SQ8),
+    "sealed_gpu": lambda: sealed_at_once(Storage.GPU),
 }
 IN_PROCESS = dict(ENGINES)
 if INSTALLED:

@@ -15,6 +15,7 @@ from index.errors import IndexUnavailable
 from index.in_memory import InMemoryVectors
 from index.labels import Exclusions, Ids
 from index.loose_rows import LooseRows
+from index.sealing import sealing
 from index.segments import QuantisedRows, SealedRows
 from index.shards import LOOSE_ROWS, MOST_DEAD, Shards
 from index.types import Query, Storage
@@ -99,7 +100,7 @@ def test_large_segments_are_scanned_in_parts(monkeypatch: pytest.MonkeyPatch) ->
 def test_rows_of_eight_bits_are_scored_by_sixteen(count: int) -> None:
     """The best of a coarse scan, with the scores that the rows have; the tiniest segments included."""
     designs = make_designs(1, 2000)
-    fine, coarse = Shards(2), Shards(2, Storage.SQ8)
+    fine, coarse = Shards(2), Shards(2, sealing(Storage.SQ8))
     for one in (fine, coarse):
         one.extend(designs)
     assert [type(block.rows) for block in blocks_of(coarse)] == [QuantisedRows]
@@ -113,7 +114,7 @@ def test_rows_of_eight_bits_are_scored_by_sixteen(count: int) -> None:
 
 def test_a_disk_that_refuses_leaves_what_is_held(tmp_path: Path) -> None:
     """Nothing of the write is searched, and it can be made again."""
-    shards = Shards(2, Storage.SQ8, tmp_path / "missing")
+    shards = Shards(2, sealing(Storage.SQ8, tmp_path / "missing"))
     designs = make_designs(1, 600)
     shards.extend(designs.where(designs.garment_ids <= 100))
     with pytest.raises(IndexUnavailable, match="on disk"):

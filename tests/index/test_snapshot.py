@@ -15,17 +15,20 @@ import pytest
 import index.upkeep
 from index import live as live_module
 from index.catalogue import Catalogue
+from index.device_rows import DeviceRows, DeviceScanner
 from index.errors import IndexUnavailable
 from index.labels import Exclusions
 from index.live import LiveIndex
 from index.manifest import MANIFEST, Manifest, Moment
 from index.registry import Registry
+from index.sealing import Sealing, sealing
 from index.search import find_hits
-from index.segments import SealedRows
+from index.segments import QuantisedRows, SealedRows
 from index.shards import LOOSE_ROWS, Shards
 from index.snapshot import Snapshots, open_blocks
 from index.types import Filters, ItemDetails, Storage
 from index.vectors import Designs
+from models.runtime.running import Device
 from models.weighting import RegionWeights
 from tests.factories import MODELS_VERSION, make_designs, make_garment, make_new_photo, make_photo_bytes, make_query
 from tests.waiting import wait_for
@@ -90,16 +93,28 @@ def test_a_start_from_a_snapshot_answers_the_same(tmp_path: Path, expected: Answ
     started.close()
 
 
-@pytest.mark.parametrize(("written", "read"), [("sq8", "fp16"), ("fp16", "sq8"), ("sq8", "sq8")])
+def sealing_for(name: str) -> Sealing:
+    """The graph of the card runs on the processor here."""
+    return sealing(Storage(name), scanner=DeviceScanner(Device.CPU) if name == "gpu" else None)
+
+
+KINDS = {"fp16": SealedRows, "sq8": QuantisedRows, "gpu": DeviceRows}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("sq8", "fp16"), ("fp16", "sq8"), ("sq8", "sq8"), ("fp16", "gpu"), ("gpu", "fp16")]
+)
 def test_either_storage_starts_from_the_snapshots_of_the_other(tmp_path: Path, written: str, read: str) -> None:
-    """What lies on disk is fp16 in both."""
+    """What lies on disk is fp16 in all."""
     designs = make_designs(1, 2 * LOOSE_ROWS)
-    shards, mapped = (Shards(2, Storage(name)) for name in (written, read))
+    shards, mapped = (Shards(2, sealing_for(name)) for name in (written, read))
     shards.extend(designs)
     shards.settle(np.array([7]), Designs.joined([]))
     path = Snapshots(tmp_path).publish(shards.blocks(), 16, MODELS_VERSION, Moment(sequence=0))
-    mapped.adopt(open_blocks(path, Manifest.read(path), mapped.rows_kind), 16)
-    assert [type(block.rows) for _, block in mapped.blocks()] == [mapped.rows_kind]
+    mapped.adopt(open_blocks(path, Manifest.read(path), mapped.sealing.mapped), 16)
+    assert [type(block.rows) for _, block in mapped.blocks()] == [
+        {"fp16": SealedRows, "sq8": QuantisedRows, "gpu": DeviceRows}[read]
+    ]
     for row in (0, 6, 700):
         query = make_query(make_garment(row, dimension=16), RegionWeights.equal())
         ours, theirs = (one.nearest(query, Exclusions(), 30) for one in (mapped, shards))

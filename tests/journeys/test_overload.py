@@ -142,3 +142,14 @@ async def test_a_network_on_less_than_was_wanted_is_told_everywhere(tmp_path: Pa
         text = (await client.get("/metrics")).text
         assert 'selvedge_model_fallback{model="detector"} 1.0' in text
         assert 'selvedge_model_fallback{model="embedder"} 0.0' in text
+
+
+async def test_an_index_whose_card_is_missing_is_told_everywhere(tmp_path: Path) -> None:
+    """The processor scans instead, and finds what is there."""
+    async with served(settings_for(tmp_path, index={"storage": "gpu"})) as client:
+        assert (await add(client, "SKU-1", photo(1))).status_code == 201
+        assert (await check(client, photo(1))).json()["verdict"] == "image_copy"
+        engines = {engine["model"]: engine for engine in (await client.get("/version")).json()["engines"]}
+        assert (engines["flat_scan"]["wanted"], engines["flat_scan"]["fell_back"]) == (CUDA_PROVIDER, True)
+        assert "fell back" in (await client.get("/readyz")).json()["engines"]["flat_scan"]
+        assert 'selvedge_model_fallback{model="flat_scan"} 1.0' in (await client.get("/metrics")).text

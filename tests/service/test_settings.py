@@ -44,7 +44,7 @@ def test_the_storage_of_the_index_is_chosen(monkeypatch: pytest.MonkeyPatch, tmp
     registry = open_registry(read_settings(data_dir=tmp_path), "m1")
     shards = registry._vectors
     assert isinstance(shards, Shards)
-    assert (shards.rows_kind, shards._folder) == (QuantisedRows, tmp_path.resolve())
+    assert shards.sealing.mapped is QuantisedRows
     registry.close()
     monkeypatch.setenv("SELVEDGE_INDEX__STORAGE", "pq")
     with pytest.raises(SettingsError, match="storage"):

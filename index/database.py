@@ -28,7 +28,7 @@ _OUR_MISTAKES = (IntegrityError, ProgrammingError)
 
 
 class Database:
-    """Connections to one record. Raises IndexUnavailable if it cannot be opened or a newer Selvedge wrote it."""
+    """Connections to one record. Raises IndexUnavailable if it cannot be opened or a newer Selvedge needs more."""
 
     def __init__(self, url: str) -> None:
         self._engine = _create_engine(url)

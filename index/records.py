@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from index.moments import UtcDateTime
 from index.types import DEFAULT_TENANT
 
-REVISION = "0006"
+REVISION = "0007"
 """The latest of `index/migrations`, which makes the tables below."""
 REVISION_TABLE = "record_revision"
 Number = BigInteger().with_variant(Integer, "sqlite")
@@ -196,6 +196,16 @@ class DecisionRecord(Record):
     measures: Mapped[bytes]
     colour: Mapped[float]
     absent: Mapped[int]
+
+
+class SupportRecord(Record):
+    """One row: the earliest revision whose Selvedge may still work on these tables.
+
+    A revision that only adds leaves it; one that takes something away, a release later, raises it.
+    """
+
+    __tablename__ = "record_support"
+    least_revision: Mapped[str] = mapped_column(primary_key=True)
 
 
 class LeaseRecord(Record):

@@ -1,14 +1,18 @@
-"""The tables of the record: made, brought up to date, or refused where a newer Selvedge wrote them."""
+"""The tables of the record: made, brought up to date, or refused where a newer Selvedge needs what we do not know.
+
+Revisions are four digits and ascend. Two releases work on one record while one replaces the other: a release that adds
+tables or columns leaves `record_support`; what it made useless is taken away by a later one, which raises it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
 from index.errors import IndexUnavailable
 from index.job_records import JobRecord
-from index.records import REVISION, REVISION_TABLE, Record
+from index.records import REVISION, REVISION_TABLE, Record, SupportRecord
 
 FIRST_REVISION = "0001"
 _BEFORE_ALEMBIC = "schema_version"
@@ -16,8 +20,12 @@ _BEFORE_ALEMBIC = "schema_version"
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether nothing needs to be done."""
-    return REVISION_TABLE in set(inspect(connection).get_table_names()) and _revision(connection) == REVISION
+    """Whether nothing needs to be done: ours, or a later release's that is still fit for this one."""
+    tables = set(inspect(connection).get_table_names())
+    if REVISION_TABLE not in tables:
+        return False
+    found = _revision(connection)
+    return found == REVISION or (found > REVISION and _supports(connection, tables))
 
 
 def prepare_schema(connection: Connection) -> None:
@@ -55,6 +63,13 @@ def _upgrade(connection: Connection, found: str | None, adopt: bool = False) -> 
     command.upgrade(config, REVISION)
     if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
         raise IndexUnavailable("upgrading the record would have broken it; nothing was changed")
+
+
+def _supports(connection: Connection, tables: set[str]) -> bool:
+    least = None
+    if SupportRecord.__tablename__ in tables:
+        least = connection.scalar(select(SupportRecord.least_revision))
+    return least is not None and least <= REVISION
 
 
 def _revision(connection: Connection) -> str:

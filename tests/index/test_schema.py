@@ -126,14 +126,56 @@ def test_what_a_newer_selvedge_wrote_is_refused(tmp_path: Path, written: str) ->
 
 
 def test_a_newer_postgresql_record_is_refused(postgres: Cluster) -> None:
-    """By its revision."""
+    """By its revision, where it says that this one knows too little."""
     url = postgres.new_database()
     database = Database(url)
     with database.writing() as connection:
         connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '9999'"))
+        connection.execute(text("UPDATE record_support SET least_revision = '9999'"))
     database.close()
     with pytest.raises(IndexUnavailable, match="'9999'"):
         Database(url)
+
+
+def write_as_a_later_release(url: str, least: str) -> None:
+    """What a release of two revisions later does to the record: a column, a table, and who may still use it."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE items ADD COLUMN of_later VARCHAR"))
+        connection.execute(text("CREATE TABLE of_later (number INTEGER PRIMARY KEY)"))
+        connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '9998'"))
+        connection.execute(text(f"UPDATE record_support SET least_revision = '{least}'"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_releases_work_on_one_record_while_one_replaces_the_other(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """The earlier one goes on, and starts again, on what the later one added to; nothing is migrated back."""
+    url = url_of(tmp_path)
+    if kind == "postgresql":
+        cluster: Cluster = request.getfixturevalue("postgres")
+        url = cluster.new_database()
+    running = Catalogue(url)
+    running.add(make_new_photo(1))
+    write_as_a_later_release(url, least=REVISION)
+    running.add(make_new_photo(2))
+    started_again = Catalogue(url)
+    started_again.add(make_new_photo(3))
+    started_again.delete("SKU-1")
+    assert [item.item_id for item in running.list().items] == ["SKU-2", "SKU-3"]
+    assert [change.kind for change in running.changes_since(0)] == ["added", "added", "added", "deleted"]
+    running.close()
+    started_again.close()
+
+
+def test_once_something_was_taken_away_the_earlier_release_is_refused(tmp_path: Path) -> None:
+    """At its start, with what to do; the record stays as the later one left it."""
+    Database(url_of(tmp_path)).close()
+    write_as_a_later_release(url_of(tmp_path), least="9000")
+    with pytest.raises(IndexUnavailable, match="start the Selvedge that wrote it"):
+        Database(url_of(tmp_path))
 
 
 def test_an_upgrade_that_fails_leaves_the_record_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,12 +45,13 @@ def serving(
     *,
     fake_models: bool | str = False,
     ready: bool = True,
+    root: Path = ROOT,
 ) -> Iterator[Server]:
     """`selvedge serve` on this data dir, ready unless told otherwise.
 
     `settings` are SELVEDGE_ variables in lower case.
-    `fake_models`: the service of the tests, whose models are a few lines, or those of a version by name. Raises
-    RuntimeError where it does not become ready.
+    `root` is the checkout whose code runs. `fake_models`: the service of the tests, whose models are a few lines, or
+    those of a version by name. Raises RuntimeError where it does not become ready.
     """
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SELVEDGE_")}
@@ -62,7 +63,7 @@ def serving(
     else:
         options = ["--port", str(port), "--data-dir", str(data_dir)]
         command = [sys.executable, "-m", "service", "serve", *options]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.DEVNULL) as process:
         server = Server(f"http://127.0.0.1:{port}", port, process)
         try:
             if ready:

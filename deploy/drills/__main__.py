@@ -17,6 +17,7 @@ from deploy.drills import (
     postgres_faults,
     redis_faults,
     replicas,
+    rolling_upgrade,
     snapshot_faults,
     soak,
 )
@@ -55,6 +56,14 @@ def postgres_command(checks: Annotated[int, typer.Option(help="Checks in each st
 def replicas_command(adds: Annotated[int, typer.Option(help="Adds on each database.")] = 60) -> None:
     """How soon a replica finds what another acknowledged."""
     _run(lambda folder: replicas.drill(folder, adds))
+
+
+@app.command("rolling-upgrade", epilog="Example: [bold]python -m deploy.drills rolling-upgrade --before 330b37d[/bold]")
+def rolling_upgrade_command(
+    before: Annotated[str, typer.Option(help="A commit: the earlier release, of this environment's packages.")],
+) -> None:
+    """One release replaced by the next, both on one record for a while."""
+    _run(lambda folder: rolling_upgrade.drill(folder, before))
 
 
 @app.command("snapshot", epilog="Example: [bold]python -m deploy.drills snapshot --items 200[/bold]")

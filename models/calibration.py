@@ -38,7 +38,8 @@ class PlattCurve:
 
 
 def fit_platt(scores: npt.ArrayLike, copied: npt.ArrayLike) -> PlattCurve:
-    """Fit by Newton's method. `scores` (N,) and `copied` bool (N,), both outcomes among them.
+    """Fit by Newton's method; both outcomes weigh alike, however many of each were judged, so that a probability is
+    that of one pair among as many copies as strangers. `scores` (N,) and `copied` bool (N,), both outcomes among them.
 
     Raises InvalidValue where an outcome is missing or the scores do not rise with it.
     """
@@ -47,8 +48,9 @@ def fit_platt(scores: npt.ArrayLike, copied: npt.ArrayLike) -> PlattCurve:
     if not positives or not negatives:
         raise InvalidValue("calibration needs pairs that are copies and pairs that are not")
     targets = np.where(y, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    weights = np.where(y, 0.5 / positives, 0.5 / negatives) * len(y)
     centre, spread = float(x.mean()), float(x.std()) or 1.0
-    beta = _newton(((x - centre) / spread)[:, None], targets, np.ones(len(x)), ridge=1e-6)
+    beta = _newton(((x - centre) / spread)[:, None], targets, weights, ridge=1e-6)
     slope = float(beta[0]) / spread
     return PlattCurve(slope, float(beta[1]) - slope * centre)
 

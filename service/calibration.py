@@ -38,6 +38,7 @@ SIMILAR_SHARE = 0.25
 
 Booleans = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.intp]
 
 
 def fit_policy(
@@ -60,11 +61,12 @@ def fit_policy(
     curves = {group: _curve(evidence, sums, pairs, group) for group in WeightGroup}
     probabilities = np.array([curves[WeightGroup(g)].probability(s) for s, g in zip(sums, evidence.group, strict=True)])
     best = operate(evidence, probabilities, limits, cost, weights, start)
-    ece = expected_calibration_error(probabilities[pairs], evidence.original[pairs])
+    even = _as_many(pairs, evidence.original)
+    ece = expected_calibration_error(probabilities[even], evidence.original[even])
     strict = {name: float(np.clip(limit + best.strictness, -1, 1)) for name, limit in limits.items()}
     changes = {
         "version": version,
-        "report": _report(evidence, pairs, best, ece),
+        "report": _report(evidence, even, best, ece),
         "cohort": cohort,
         "other_colour": colour,
         "crowd": crowd,
@@ -157,6 +159,13 @@ def _judged_pairs(evidence: Evidence, scores: Floats) -> Booleans:
     return pairs
 
 
+def _as_many(pairs: Booleans, original: Booleans) -> Ids:
+    """Rows of the judged pairs, as many copies as strangers, evenly taken from those there are."""
+    parts = (np.flatnonzero(pairs & original), np.flatnonzero(pairs & ~original))
+    count = min(map(len, parts))
+    return np.concatenate([part[np.arange(count) * len(part) // max(1, count)] for part in parts])
+
+
 def _curve(evidence: Evidence, scores: Floats, pairs: Booleans, group: WeightGroup) -> PlattCurve:
     own = pairs & (evidence.group == group.value)
     if (evidence.original & own).sum() < LEAST_PAIRS or (~evidence.original & own).sum() < LEAST_PAIRS:
@@ -176,11 +185,11 @@ def _group_policy(
     )
 
 
-def _report(evidence: Evidence, pairs: Booleans, best: OperatingPoint, ece: float) -> str:
+def _report(evidence: Evidence, even: Ids, best: OperatingPoint, ece: float) -> str:
     copies, strangers = len(queries_of(evidence, copied=True)), len(rows_of_untouched(evidence))
     return (
         f"Fitted on garments that no embedder and no benchmark saw: {copies} made copies whose original is registered, "
         f"{strangers} photos whose original is not. Copies called a copy {best.found:.3f}, untouched photos called a "
         f"copy {best.accused:.3f} (at most {FALSE_ALARMS}); error (ECE) of the calibrated probability on its "
-        f"{int(pairs.sum())} pairs {ece:.3f}."
+        f"{len(even)} pairs, copies and strangers 1:1, {ece:.3f}."
     )

@@ -26,8 +26,8 @@ from service.demo.wardrobe import WARDROBE
 
 SETTINGS = {"demo": "0", "index__snapshot_every": "500", "cache__memory_mb": "16"}
 """A small cache, which is soon full: what grows after that is a leak."""
-CHECKS_A_SECOND, ADDS_A_SECOND = 4.0, 1.0
-MOST_AT_ONCE_ADDED = 100
+CHECKS_A_SECOND, ADDS_A_SECOND = 2.0, 0.5
+MOST_AT_ONCE_ADDED = 50
 """Items that are there beside the catalogue; from then on an old one is deleted for each that is added."""
 LOOK_EVERY_S = 5.0
 WARM_SHARE = 0.25

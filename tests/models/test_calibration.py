@@ -10,15 +10,24 @@ from models.errors import InvalidValue
 
 
 def test_a_fitted_curve_finds_the_curve_that_made_the_data() -> None:
-    """Ten thousand coin flips of a known logistic curve give it back."""
+    """Ten thousand coin flips of a known logistic curve, as many of either outcome, give it back."""
     rng = np.random.default_rng(0)
     scores = rng.uniform(0, 1, 10_000)
-    truth = PlattCurve(12.0, -7.0)
+    truth = PlattCurve(12.0, -6.0)
     copied = rng.random(10_000) < [truth.probability(s) for s in scores]
     fitted = fit_platt(scores, copied)
     assert fitted.slope == pytest.approx(12, rel=0.1)
-    assert fitted.score_at(0.5) == pytest.approx(7 / 12, abs=0.02)
+    assert fitted.score_at(0.5) == pytest.approx(6 / 12, abs=0.02)
     assert expected_calibration_error([fitted.probability(s) for s in scores], copied) < 0.02
+
+
+def test_how_many_of_either_were_judged_does_not_matter() -> None:
+    """A probability is that of a pair among as many copies as strangers, though five times as many copies were made."""
+    rng = np.random.default_rng(3)
+    copies, strangers = rng.normal(1, 1, 5000), rng.normal(-1, 1, 1000)
+    fitted = fit_platt(np.concatenate([copies, strangers]), np.arange(6000) < 5000)
+    assert fitted.score_at(0.5) == pytest.approx(0.0, abs=0.1)
+    assert fitted.slope == pytest.approx(2.0, rel=0.1)
 
 
 @given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40))

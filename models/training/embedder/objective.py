@@ -83,8 +83,7 @@ class RegionTriplets:
     """The objective that `fit` calls: losses of a batch of `Views`.
 
     `labelled` False is for rows that are no regions: which regions are there and altered is not told, so every row of a
-    copy is a positive of the original's. They have no absolute scale either, which is for calling a region altered:
-    with it one vector of the whole garment learns that all garments are alike, whatever was altered.
+    copy is a positive of the original's.
     """
 
     def __init__(self, margins: Margins, memory: NegativeMemory | None = None, *, labelled: bool = True) -> None:
@@ -114,7 +113,9 @@ class RegionTriplets:
         altered_RNN = same_NN & touched_RNN & both_RNM[..., :count]
         limits = self._margins
         triplet = soft_triplets(cosines_RNM, positive_RNN, stranger_NM & both_RNM, limits.margin, limits.temperature)
-        absolute = self._absolute(cosines_RNM[..., :count], positive_RNN, altered_RNN)
+        within_RNN = cosines_RNM[..., :count]
+        absolute = _mean(functional.relu(limits.agree_above - within_RNN), positive_RNN)
+        absolute = absolute + _mean(functional.relu(within_RNN - limits.alter_below), altered_RNN)
         compared_NM = both_RNM.sum(dim=0).clamp(min=1)
         score_NM = (cosines_RNM * both_RNM).sum(dim=0) / compared_NM
         garment = soft_triplets(score_NM, same_NN, stranger_NM, limits.garment_margin, limits.garment_temperature)
@@ -126,13 +127,6 @@ class RegionTriplets:
             "garment": limits.garment_share * garment,
             "spared": limits.spared_share * spared,
         }
-
-    def _absolute(self, within_RNN: Tensor, positive_RNN: Tensor, altered_RNN: Tensor) -> Tensor:
-        if not self._labelled:
-            return within_RNN.new_zeros(())
-        agreeing = functional.relu(self._margins.agree_above - within_RNN)
-        altered = functional.relu(within_RNN - self._margins.alter_below)
-        return _mean(agreeing, positive_RNN) + _mean(altered, altered_RNN)
 
     def _with_memory(self, rows_NRD: Tensor, views: Views) -> tuple[Tensor, Tensor, Tensor]:
         rows, visible, designs = rows_NRD, views.visible, views.designs

@@ -149,15 +149,6 @@ def test_without_labels_every_row_of_a_copy_is_a_positive() -> None:
 
     blind = RegionTriplets(LIMITS, labelled=False)(Fixed(), batch)
     told = RegionTriplets(LIMITS).losses(rows, views([0, 0, 1]))
-    for name in ("triplet", "garment", "spared"):
-        assert float(blind[name]) == pytest.approx(float(told[name]))
-
-
-def test_without_labels_there_is_no_absolute_scale() -> None:
-    """It says which region is altered; one vector of a whole garment that it drew together would know none."""
-    apart = views([0, 0, 1])
-    rows = distinct([0, 2, 1])
-    assert float(RegionTriplets(LIMITS).losses(rows, apart)["absolute"]) > 0
-    blind = RegionTriplets(LIMITS, labelled=False).losses(rows, apart)
-    assert float(blind["absolute"]) == 0.0
-    assert float(blind["triplet"]) > 0
+    assert {name: float(loss) for name, loss in blind.items()} == pytest.approx(
+        {name: float(loss) for name, loss in told.items()}
+    )

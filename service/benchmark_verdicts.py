@@ -17,11 +17,11 @@ from rich.progress import track
 from models.benchmark.embeddings import Embedded, joined, score_all
 from models.benchmark.ranking import weights_of
 from models.benchmark.sightings import Truth, read_sighted
-from models.crowd import others_of
 from models.types import DescribedGarment, RegionEmbeddings
+from service.beside import stand_beside
 from service.compare import compare_garments
 from service.judging import LEAST_RANKED, Rules
-from service.verdict import Match, evidence_in, judge
+from service.verdict import Match, judge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,17 +116,17 @@ def match_of(answer: Answer, gallery: SeenGarments, owner: str) -> Match | None:
 def _judge(
     garment: DescribedGarment, gallery: SeenGarments, hits: Sequence[int], rules: Rules
 ) -> tuple[tuple[int, Match], ...]:
-    """Hits by their place in the gallery, judged as each other's crowd."""
+    """Hits by their place in the gallery, judged beside each other."""
     weights = rules.weights_of(garment.detection.category.group, None)
     found = []
     for place in hits:
         registered = gallery.garments[place]
         assert registered is not None
         found.append(compare_garments(garment, registered, weights, rules.cohort))
-    others = others_of(hits, [evidence_in(one, rules.policy) for one in found])
+    stands = stand_beside(hits, found, rules.policy)
     return tuple(
-        (place, judge(one, weights, rules.policy, others=beside))
-        for place, one, beside in zip(hits, found, others, strict=True)
+        (place, judge(one, weights, rules.policy, beside=beside))
+        for place, one, beside in zip(hits, found, stands, strict=True)
     )
 
 

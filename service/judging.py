@@ -10,20 +10,21 @@ from types import MappingProxyType
 from index.reading import FoundGarment
 from index.types import Hit
 from models.background import Cohort
-from models.crowd import others_of
 from models.errors import InvalidValue
 from models.scoring import common_colour_change
 from models.taxonomy import RegionName, WeightGroup
 from models.types import DescribedGarment
 from models.weighting import RegionWeights, WeightTable
+from service.beside import stand_beside
 from service.cache import Versions
 from service.errors import InvalidField
 from service.picture_evidence import PictureEvidence
+from service.picture_verdict import judge_picture
 from service.policy import Policy
 from service.requests import apply_weights
 from service.schemas import MatchOut, WarningOut, warning_out
 from service.schemas_pictures import PictureMatchOut, PictureOut
-from service.verdict import Resemblance, evidence_in, judge, judge_picture
+from service.verdict import Beside, Resemblance, judge
 
 LEAST_RANKED = 20
 """Hits that a garment is judged among, however few are asked for: no match depends on the length of its list."""
@@ -50,18 +51,18 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeighedHit:
-    """A hit, how our garment resembles it, and the evidence of every other item that was found (`models/crowd.py`)."""
+    """A hit, how our garment resembles it, and what it is judged beside."""
 
     hit: Hit
     resemblance: Resemblance
-    others: Sequence[float]
+    beside: Beside
 
 
 def weigh_hits(garment: DescribedGarment, hits: Sequence[Hit], rules: Rules) -> list[WeighedHit]:
-    """The hits are each other's crowd: at least `LEAST_RANKED` of them should be looked for."""
+    """The hits are judged beside each other: at least `LEAST_RANKED` of them should be looked for."""
     found = [resemblance_of(garment, hit, rules.cohort) for hit in hits]
-    others = others_of([hit.item_id for hit in hits], [evidence_in(one, rules.policy) for one in found])
-    return [WeighedHit(*parts) for parts in zip(hits, found, others, strict=True)]
+    beside = stand_beside([hit.item_id for hit in hits], found, rules.policy)
+    return [WeighedHit(*parts) for parts in zip(hits, found, beside, strict=True)]
 
 
 def judge_hits(
@@ -75,7 +76,7 @@ def judge_hits(
     matches = []
     for one in weighed:
         resemblance = replace(one.resemblance, picture=pictures.get(one.hit.photo_sha256))
-        match = judge(resemblance, weights, rules.policy, published, one.hit.details.published_at, one.others)
+        match = judge(resemblance, weights, rules.policy, published, one.hit.details.published_at, one.beside)
         matches.append(MatchOut.of(one.hit, match))
     return matches
 

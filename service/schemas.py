@@ -37,7 +37,7 @@ class ImageOut(_Out):
 
 class WarningOut(_Out):
     """Something that lowers trust: `low_landmark_confidence`, `few_regions`, `small_crop`,
-    `many_alike`, `check_not_kept`."""
+    `many_alike`, `shared_blank`, `check_not_kept`."""
 
     code: str
     message: str
@@ -250,6 +250,7 @@ _MESSAGES = {
     "few_regions": "fewer regions than needed could be compared",
     "low_landmark_confidence": "the landmarks are uncertain, so regions may be misplaced",
     "small_crop": "the garment is small in the photo, so details are lost",
+    "shared_blank": "the garment shares a blank with several registered designs, not their print",
     "many_alike": "many registered items resemble the garment about as much, so it is probably a copy of none",
     "check_not_kept": "the check could not be kept and cannot be read again",
 }

@@ -9,7 +9,8 @@ at least two agreeing regions that carry half of the weight that counts; of a re
 the same photo. (Shops put many prints on one picture of a blank: the picture alone accuses nobody.) Where the pixels
 of both pictures were laid over each other, they say which regions of it were altered. Bottoms, and fewer
 than three compared regions, are at most *similar*; so are copies without the probability that the policy asks for,
-unless the very photo was reused. Who resembles many items as much is less probably the copy of one (`models/crowd.py`).
+unless the very photo was reused. Who resembles many items as much is less probably the copy of one (`models/crowd.py`);
+who differs where several registered designs differ from each other shares their blank (`models/blank.py`).
 
 Who came first: where both listings say when they were published and the photo checked is the earlier one, it cannot be
 the copy. Its verdict is then at most *similar*, `first` is "query", and `kind` still says what the resemblance is.
@@ -81,6 +82,17 @@ class Resemblance:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What else our garment resembles: how much every other item (`evidence_in`), and whether they share a blank."""
+
+    others: Sequence[float] = ()
+    blank: bool = False
+
+
+ALONE = Beside()
+
+
+@dataclass(frozen=True, slots=True)
 class RegionFinding:
     """One region of a match. `weight` is its share of all five; `agrees` is None where it counts as nothing.
 
@@ -120,15 +132,12 @@ def judge(
     policy: Policy,
     published: datetime | None = None,
     their_published: datetime | None = None,
-    others: Sequence[float] = (),
+    beside: Beside = ALONE,
 ) -> Match:
-    """The verdict on one resemblance; `weights` and thresholds are those of our garment's group.
-
-    `others`: how much our garment resembles every other item (`evidence_in`), where it was looked for among them.
-    """
+    """The verdict on one resemblance; `weights` and thresholds are those of our garment's group."""
     rules = policy.of(resemblance.ours.detection.category.group)
-    regions = tuple(_find(name, resemblance, weights, rules) for name in REGIONS)
-    evidence, charge = evidence_in(resemblance, policy), policy.charge(others)
+    regions = tuple(find_region(name, resemblance, float(weights.values[name.row]), rules) for name in REGIONS)
+    evidence, charge = evidence_in(resemblance, policy), policy.charge(beside.others)
     probability = rules.calibration.probability(evidence - charge)
     picture = resemblance.picture
     same_photo = _is_same_photo(resemblance, policy)
@@ -139,19 +148,22 @@ def judge(
     kind = kind_of(regions, same_photo, policy)
     warnings = []
     if sum(finding.cosine is not None or finding.alike is not None for finding in regions) < policy.least_compared:
-        kind = _at_most_similar(kind)
+        kind = at_most_similar(kind)
         warnings.append("few_regions")
+    if beside.blank and kind is Verdict.PARTIAL_COPY:
+        kind = Verdict.SIMILAR
+        warnings.append("shared_blank")
     # A cut or turned picture misleads the detector; in the same one the registered garment is what is shown.
     shown = (resemblance.theirs,) if same_photo else (resemblance.ours, resemblance.theirs)
     if any(garment.detection.category.is_bottom for garment in shown):
-        kind = _at_most_similar(kind)
+        kind = at_most_similar(kind)
     if not same_photo:
         alone = _probable(kind, rules.calibration.probability(evidence), rules)
         kind = _probable(kind, probability, rules)
         if alone.is_copy and not kind.is_copy:
             warnings.append("many_alike")
-    first = _first(published, their_published)
-    verdict = _at_most_similar(kind) if first is First.QUERY else kind
+    first = first_of(published, their_published)
+    verdict = at_most_similar(kind) if first is First.QUERY else kind
     # Some few points of any two pictures agree on something: what comes to nothing is no evidence.
     told = picture if picture is not None and (same_photo or picture.match is not None) else None
     return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings), told)
@@ -162,23 +174,6 @@ def evidence_in(resemblance: Resemblance, policy: Policy) -> float:
     return policy.evidence(
         resemblance.cosines, resemblance.our_background, resemblance.their_background, resemblance.colour_change
     )
-
-
-def judge_picture(
-    picture: PictureEvidence,
-    theirs: DescribedGarment,
-    policy: Policy,
-    published: datetime | None = None,
-    their_published: datetime | None = None,
-) -> tuple[Verdict, First | None, tuple[RegionName, ...]]:
-    """The verdict on the same picture alone, who was first, and which of the registered regions were altered in it."""
-    shares = {region.name: picture.share_alike(region) for region in theirs.regions}
-    altered = tuple(name for name, share in shares.items() if share is not None and share < policy.pictures.least_alike)
-    kind = Verdict.PARTIAL_COPY if altered else Verdict.IMAGE_COPY
-    first = _first(published, their_published)
-    if theirs.detection.category.is_bottom or len(altered) > policy.most_altered or first is First.QUERY:
-        kind = _at_most_similar(kind)
-    return kind, first, altered
 
 
 def gravest(verdicts: Iterable[Verdict], otherwise: Verdict) -> Verdict:
@@ -212,8 +207,8 @@ def _seen_in_place(
     return replace(finding, agrees=agrees, alike=alike)
 
 
-def _find(name: RegionName, resemblance: Resemblance, weights: RegionWeights, rules: GroupPolicy) -> RegionFinding:
-    weight = float(weights.values[name.row])
+def find_region(name: RegionName, resemblance: Resemblance, weight: float, rules: GroupPolicy) -> RegionFinding:
+    """What embeddings tell of one region."""
     cosine = float(resemblance.cosines[name.row])
     if not np.isnan(cosine):
         shift = float(resemblance.colour_shifts[name.row])
@@ -249,11 +244,13 @@ def _probable(kind: Verdict, probability: float, rules: GroupPolicy) -> Verdict:
     return Verdict.CLEAR if probability < rules.similar_probability else kind
 
 
-def _at_most_similar(kind: Verdict) -> Verdict:
+def at_most_similar(kind: Verdict) -> Verdict:
+    """What is no copy stays what it is."""
     return Verdict.SIMILAR if kind.is_copy else kind
 
 
-def _first(published: datetime | None, their_published: datetime | None) -> First | None:
+def first_of(published: datetime | None, their_published: datetime | None) -> First | None:
+    """None where one of them does not say, or both on one moment."""
     if published is None or their_published is None or published == their_published:
         return None
     return First.QUERY if published < their_published else First.CATALOGUE

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from index.types import Hit, ItemDetails
 from models.background import Cohort
-from models.taxonomy import WeightGroup
+from models.taxonomy import RegionName, WeightGroup
+from models.types import RegionEmbeddings
 from models.weighting import RegionWeights, WeightTable
 from service.judging import Rules, judge_hits, weigh_hits
 from service.schemas import MatchOut
@@ -45,3 +48,30 @@ def test_an_item_found_twice_is_one_of_the_crowd() -> None:
     """By its regions and by its print: it is not charged for itself."""
     hits = [hit("knit", 0.9, n) for n in range(5)]
     assert judged(hits)[0].verdict is Verdict.DESIGN_COPY
+
+
+def on_the_blank(item: str, number: int, chest: int) -> Hit:
+    """A registered garment that agrees with the query but on the chest, where it has a vector of its own."""
+    garment = make_garment(1)
+    vectors = garment.embeddings.vectors.copy()
+    vectors[RegionName.CHEST.row] = np.eye(vectors.shape[1])[chest]
+    cosines = np.full(5, 0.95, np.float32)
+    cosines[RegionName.CHEST.row] = 0.1
+    other = replace(garment, embeddings=RegionEmbeddings(vectors, garment.embeddings.colours))
+    return replace(hit(item, 0.95, number), garment=other, cosines=cosines)
+
+
+def test_another_print_on_a_blank_of_many_prints_is_no_copy() -> None:
+    """On the blank of one registered print it may be the print that was replaced; the warning says why not here."""
+    rules = replace(RULES, policy=make_policy(crowd=None))
+
+    def verdicts(hits: list[Hit]) -> list[tuple[Verdict, list[str]]]:
+        weighed = weigh_hits(make_garment(2), hits, rules)
+        matches = judge_hits(weighed, EQUAL, rules, None)
+        return [(match.verdict, [warning.code for warning in match.warnings]) for match in matches]
+
+    prints = [on_the_blank(f"print-{n}", n, chest=n) for n in range(4)]
+    assert verdicts(prints) == [(Verdict.SIMILAR, ["shared_blank"])] * 4
+    assert verdicts(prints[:1]) == [(Verdict.PARTIAL_COPY, [])]
+    in_colours = [on_the_blank(f"colour-{n}", n, chest=1) for n in range(4)]
+    assert verdicts(in_colours) == [(Verdict.PARTIAL_COPY, [])] * 4

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from models.taxonomy import REGIONS, Category, RegionName, WeightGroup
 from models.types import DescribedGarment, MissingReason, Region
 from models.weighting import RegionWeights
-from service.verdict import First, Match, Resemblance, Verdict, gravest, judge
+from service.verdict import Beside, First, Match, Resemblance, Verdict, gravest, judge
 from tests.factories import make_garment
 from tests.policies import make_policy
 
@@ -64,7 +64,7 @@ def found(
         np.zeros(5, np.float32),
         np.full(5, plainness, np.float32),
     )
-    return judge(resemblance, weights, make_policy(**(policy or {})), others=others, **dates)
+    return judge(resemblance, weights, make_policy(**(policy or {})), beside=Beside(others), **dates)
 
 
 def same_photo_as(ours: DescribedGarment) -> DescribedGarment:

@@ -43,10 +43,12 @@ def _is_blank(place: int, items: Sequence[Hashable], agreeing: Booleans, altered
     shared, differing = agreeing[place], altered[place]
     if not differing.any():
         return False
+    on_it = agreeing[:, shared].all(axis=1) & altered[:, differing].all(axis=1)
     designs = [place]
-    for other in range(len(items)):
-        on_it = agreeing[other][shared].all() and altered[other][differing].all()
+    for other in np.flatnonzero(on_it).tolist():
         another = items[other] not in {items[design] for design in designs}
-        if on_it and another and not any(alike[other, design][differing].any() for design in designs):
+        if another and not alike[other, designs][:, differing].any():
             designs.append(other)
-    return len(designs) >= LEAST_DESIGNS
+        if len(designs) >= LEAST_DESIGNS:
+            return True
+    return False

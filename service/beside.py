@@ -12,26 +12,29 @@ from models.taxonomy import REGIONS
 from service.policy import Policy
 from service.verdict import Beside, Resemblance, evidence_in, find_region
 
+MOST_ON_A_BLANK = 64
+"""Of many hits so many are compared with each other, the first: a picture may be registered ten thousand times."""
+
 
 def stand_beside(items: Sequence[Hashable], found: Sequence[Resemblance], policy: Policy) -> list[Beside]:
-    """One for each resemblance of one garment; `items` says which item it is of. All found should be there."""
-    if not found:
-        return []
+    """One for each resemblance of one garment, best first, all that were found; `items` says which item each is of."""
     others = others_of(items, [evidence_in(one, policy) for one in found])
+    blanks = [False] * len(found)
+    # The other way round the sides are changed: what agrees where says nothing across.
+    for way in (False, True):
+        places = [at for at, one in enumerate(found) if one.mirrored == way][:MOST_ON_A_BLANK]
+        if places:
+            told = _blanks([items[at] for at in places], [found[at] for at in places], policy)
+            for at, blank in zip(places, told, strict=True):
+                blanks[at] = blank
+    return [Beside(beside, blank) for beside, blank in zip(others, blanks, strict=True)]
+
+
+def _blanks(items: Sequence[Hashable], found: Sequence[Resemblance], policy: Policy) -> list[bool]:
     rules = policy.of(found[0].ours.detection.category.group)
     vectors = np.stack([one.theirs.embeddings.vectors for one in found])
     alike = alike_regions(vectors, [rules.least_cosine[name] for name in REGIONS])
-    # The other way round the sides are changed: what agrees where says nothing across.
-    same_way = np.array([one.mirrored for one in found])
-    blanks = [False] * len(found)
-    for way in (False, True):
-        chosen = np.flatnonzero(same_way == way)
-        places = chosen.tolist()
-        opinions = [_opinions(found[at], policy) for at in places]
-        told = share_a_blank([items[at] for at in places], opinions, alike[np.ix_(chosen, chosen)])
-        for at, blank in zip(places, told, strict=True):
-            blanks[at] = blank
-    return [Beside(beside, blank) for beside, blank in zip(others, blanks, strict=True)]
+    return share_a_blank(items, [_opinions(one, policy) for one in found], alike)
 
 
 def _opinions(resemblance: Resemblance, policy: Policy) -> list[Opinion]:

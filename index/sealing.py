@@ -33,8 +33,9 @@ def sealing(storage: Storage, folder: Path | None = None, scanner: DeviceScanner
     if storage is Storage.SQ8:
         return Sealing(partial(QuantisedRows.spilled, folder=folder), QuantisedRows)
     if storage is Storage.GPU:
-        given, scanner = scanner, scanner or DeviceScanner()
-        if given is not None or not scanner.engine.fell_back:
-            return Sealing(partial(DeviceRows, scanner), partial(DeviceRows, scanner), (scanner.engine,))
-        return Sealing(SealedRows, SealedRows, (scanner.engine,))
+        loaded = scanner or DeviceScanner()
+        if scanner is None and loaded.engine.fell_back:
+            return Sealing(SealedRows, SealedRows, (loaded.engine,))
+        on_device = partial(DeviceRows, loaded)
+        return Sealing(on_device, on_device, (loaded.engine,))
     return Sealing(SealedRows, SealedRows)

@@ -150,9 +150,6 @@ def judge(
     if sum(finding.cosine is not None or finding.alike is not None for finding in regions) < policy.least_compared:
         kind = at_most_similar(kind)
         warnings.append("few_regions")
-    if beside.blank and kind is Verdict.PARTIAL_COPY:
-        kind = Verdict.SIMILAR
-        warnings.append("shared_blank")
     # A cut or turned picture misleads the detector; in the same one the registered garment is what is shown.
     shown = (resemblance.theirs,) if same_photo else (resemblance.ours, resemblance.theirs)
     if any(garment.detection.category.is_bottom for garment in shown):
@@ -162,6 +159,9 @@ def judge(
         kind = _probable(kind, probability, rules)
         if alone.is_copy and not kind.is_copy:
             warnings.append("many_alike")
+    if beside.blank and kind is Verdict.PARTIAL_COPY:
+        kind = Verdict.SIMILAR
+        warnings.append("shared_blank")
     first = first_of(published, their_published)
     verdict = at_most_similar(kind) if first is First.QUERY else kind
     # Some few points of any two pictures agree on something: what comes to nothing is no evidence.

@@ -148,20 +148,13 @@ def write_as_a_later_release(url: str, least: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_two_releases_work_on_one_record_while_one_replaces_the_other(
-    tmp_path: Path, kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_two_releases_work_on_one_record_while_one_replaces_the_other(record_url: str) -> None:
     """The earlier one goes on, and starts again, on what the later one added to; nothing is migrated back."""
-    url = url_of(tmp_path)
-    if kind == "postgresql":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.new_database()
-    running = Catalogue(url)
+    running = Catalogue(record_url)
     running.add(make_new_photo(1))
-    write_as_a_later_release(url, least=REVISION)
+    write_as_a_later_release(record_url, least=REVISION)
     running.add(make_new_photo(2))
-    started_again = Catalogue(url)
+    started_again = Catalogue(record_url)
     started_again.add(make_new_photo(3))
     started_again.delete("SKU-1")
     assert [item.item_id for item in running.list().items] == ["SKU-2", "SKU-3"]

@@ -33,9 +33,10 @@ class DetectorSettings(BaseModel):
 
 
 class GarmentDetector:
-    """Faster R-CNN behind a session: one square picture in, scores float32 (P, 13) and boxes float32 (P, 4) out.
+    """Faster R-CNN behind a session: B square pictures in, scores float32 (B, P, 13) and boxes float32 (B, P, 4) out.
 
-    Boxes come in pixels of the square picture. Raises ModelFileError where the manifest lacks its settings.
+    Boxes come in pixels of the square picture; pictures of several callers may share a run (`models.runtime.batching`).
+    Raises ModelFileError where the manifest lacks its settings.
     """
 
     def __init__(self, session: ModelSession, manifest: Manifest) -> None:
@@ -64,7 +65,7 @@ class GarmentDetector:
         square, to_photo = letterbox(image.pixels, self.settings.side)
         scores, boxes = self._session.run({self._input: normalise(square[None], self._mean, self._std)})
         scale = to_photo.matrix[[0, 1, 0, 1], [0, 1, 0, 1]]
-        return np.asarray(scores, dtype=np.float32), np.asarray(boxes * scale, dtype=np.float32)
+        return np.asarray(scores[0], dtype=np.float32), np.asarray(boxes[0] * scale, dtype=np.float32)
 
 
 def surest(boxes: Floats, scores: Floats, least: float, most_overlap: float) -> list[int]:

@@ -33,7 +33,7 @@ def open_describer(folder: Path, running: Running | None = None) -> PhotoDescrib
 
 
 def takes_batches(manifest: Manifest) -> bool:
-    """Whether the first axis of every input is free; the detector's is not: it runs photo by photo."""
+    """Whether the first axis of every input is free."""
     return all(str(shape[0]) == "batch" for shape in manifest.inputs.values())
 
 

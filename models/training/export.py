@@ -18,11 +18,13 @@ LEAST_HALVED = 512
 def export_onnx(
     network: torch.nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str], path: Path
 ) -> onnx.ModelProto:
-    """Write `network` (called with the values of `example`, whose shapes become fixed) and return the graph.
+    """Write `network` (called with the values of `example`) and return the graph; the first axis, the batch, is free.
 
-    Weights are stored as float16 and cast back when the file is loaded, so the arithmetic stays float32.
+    `example` holds two rows: one would be taken for a constant. Weights are stored as float16 and cast back when the
+    file is loaded, so the arithmetic stays float32.
     """
     network.eval()
+    batch = {0: torch.export.Dim.DYNAMIC}
     program = torch.onnx.export(
         network,
         tuple(example.values()),
@@ -30,6 +32,7 @@ def export_onnx(
         input_names=list(example),
         output_names=list(outputs),
         opset_version=OPSET,
+        dynamic_shapes=(batch,) * len(example),
         verbose=False,
     )
     assert program is not None

@@ -62,7 +62,7 @@ class NetworkSession:
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         with torch.inference_mode():
-            return tuple(out.numpy() for out in self._network.infer(torch.from_numpy(inputs["picture"])))
+            return tuple(out.numpy() for out in self._network.infer(torch.from_numpy(inputs["pictures"])))
 
 
 def judged_photos(garments: Iterable[GarmentPhoto], fold: Fold) -> list[GarmentPhoto]:
@@ -94,7 +94,7 @@ def best_scores(
     for photo in photos:
         assert photo.category is not None
         square, _ = letterbox(decode(photo.path.read_bytes(), ImageLimits()).pixels, side)
-        scores, _ = session.run({"picture": normalise(square[None], IMAGENET_MEAN, IMAGENET_STD)})
+        (scores,), _ = session.run({"pictures": normalise(square[None], IMAGENET_MEAN, IMAGENET_STD)})
         rows.append(scores[scores.sum(axis=1).argmax()])
         groups.append(photo.category.group)
     return np.stack(rows), groups

@@ -30,7 +30,7 @@ from models.training.detector.scenes import Scene, untrained_labels
 from models.training.detector.train import DetectorRecipe
 from models.training.export import export_onnx
 
-VERSION = "1"
+VERSION = "2"
 DATA = "clothing-dataset training fold, co-parsing training streets, all store photos; collages of them"
 MOST_OVERLAP = 0.5
 MOST_GARMENTS = 10
@@ -45,8 +45,8 @@ class ServingGraph(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.infer(picture)
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.infer(pictures)
 
 
 def export_detector(
@@ -73,7 +73,7 @@ def export_detector(
     out.mkdir(parents=True, exist_ok=True)
     side = recipe.architecture.side
     path = out / "detector.onnx"
-    export_onnx(ServingGraph(network), {"picture": torch.zeros(1, 3, side, side)}, ["scores", "boxes"], path)
+    write_graph(network, path)
     record = TrainingRecord(
         recipe=dataclasses.asdict(recipe) | {"group_offsets": {str(name): round(v, 4) for name, v in offsets.items()}},
         data=DATA + (f"; {len(more)} photos of DeepFashion2's train fold" if more else ""),
@@ -91,6 +91,12 @@ def export_detector(
     return manifest
 
 
+def write_graph(network: GarmentFasterRCNN, path: Path) -> None:
+    """The network as ONNX with any batch size."""
+    side = network.architecture.side
+    export_onnx(ServingGraph(network), {"pictures": torch.zeros(2, 3, side, side)}, ["scores", "boxes"], path)
+
+
 def _describe(path: Path, side: int, record: TrainingRecord, untrained: list[str]) -> Manifest:
     settings = DetectorSettings(
         side=side, least_confidence=SEARCHED_FROM, most_overlap=MOST_OVERLAP, most_garments=MOST_GARMENTS
@@ -101,7 +107,7 @@ def _describe(path: Path, side: int, record: TrainingRecord, untrained: list[str
         file=path.name,
         sha256=file_sha256(path),
         taxonomy=taxonomy_hash(),
-        inputs={"picture": [1, 3, side, side]},
+        inputs={"pictures": ["batch", 3, side, side]},
         outputs=["scores", "boxes"],
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,

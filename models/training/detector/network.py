@@ -17,7 +17,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead, concat_box_prediction_layers
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, box_iou, clip_boxes_to_image, roi_align
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, clip_boxes_to_image, roi_align
 
 from models.taxonomy import Category
 from models.training.backbone import build_trunk
@@ -92,10 +92,12 @@ class GarmentHeads(RoIHeads):
     sleeve off cannot see where the sleeve ends (an iterated box head; Cai & Vasconcelos, "Cascade R-CNN", 2018).
     """
 
-    def look(self, level_BCHW: Tensor, proposals: list[Tensor], side: int) -> tuple[Tensor, Tensor]:
-        """Category logits (P, 14) and box corrections (P, 4) of the proposals of all pictures."""
+    def look(self, level_BCHW: Tensor, proposals: list[Tensor] | Tensor, side: int) -> tuple[Tensor, Tensor]:
+        """Category logits (P, 14) and box corrections (P, 4) of the proposals of all pictures: a list (P_b, 4) of each,
+        or rows (P, 5) that begin with the number of their picture."""
         pooled = roi_align(level_BCHW, proposals, POOLED, spatial_scale=1 / int(LEVELS[0]), sampling_ratio=2)
-        logits, corrections = self.box_predictor(self.box_head(pooled, torch.cat(proposals), side))
+        boxes_P4 = proposals[:, 1:] if isinstance(proposals, Tensor) else torch.cat(proposals)
+        logits, corrections = self.box_predictor(self.box_head(pooled, boxes_P4, side))
         return logits, corrections
 
     def correct(self, corrections_P4: Tensor, proposals_P4: Tensor, side: int) -> Tensor:
@@ -143,31 +145,54 @@ class GarmentFasterRCNN(nn.Module):
         named: dict[str, Tensor] = {**losses, **self.heads.losses(pyramid, proposals, side, targets)}
         return named
 
-    def infer(self, picture_1CHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores (P, 13) and boxes (P, 4) in input pixels for one picture; every shape is fixed, so that it exports."""
-        side = picture_1CHW.shape[-1]
-        pyramid = self.features(picture_1CHW)
-        boxes_P4 = self._propose(pyramid, side)
-        scores_PK = boxes_P4.new_zeros(len(boxes_P4), CLASSES)
+    def infer(self, pictures_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (B, P, 13) and boxes (B, P, 4) in input pixels; only B is free, so that it exports.
+
+        Each picture has the `proposals` best boxes whatever is on it, and none sees another's.
+        """
+        side, kept = pictures_BCHW.shape[-1], self.architecture.proposals
+        pyramid = self.features(pictures_BCHW)
+        boxes_BP4 = self._propose(pyramid, side)
+        picture_N = torch.arange(boxes_BP4.shape[0], device=boxes_BP4.device).repeat_interleave(kept)
+        boxes_N4 = boxes_BP4.reshape(-1, 4)
+        scores_NK = boxes_N4.new_zeros(boxes_N4.shape[0], CLASSES)
         for _ in range(PASSES):
-            logits, corrections = self.heads.look(pyramid[LEVELS[0]], [boxes_P4], side)
-            scores_PK = scores_PK + torch.softmax(logits, dim=1) / PASSES
-            boxes_P4 = self.heads.correct(corrections, boxes_P4, side)
-        return scores_PK[:, 1:], boxes_P4
+            rows_N5 = torch.cat([picture_N[:, None].to(boxes_N4.dtype), boxes_N4], dim=1)
+            logits, corrections = self.heads.look(pyramid[LEVELS[0]], rows_N5, side)
+            scores_NK = scores_NK + torch.softmax(logits, dim=1) / PASSES
+            boxes_N4 = self.heads.correct(corrections, boxes_N4, side)
+        return scores_NK[:, 1:].reshape(-1, kept, CLASSES - 1), boxes_N4.reshape(-1, kept, 4)
 
     def _propose(self, pyramid: dict[str, Tensor], side: int) -> Tensor:
-        """The best proposals (P, 4), overlapping ones thinned by a suppression that has fixed shapes."""
+        """The best proposals (B, P, 4), overlapping ones thinned by a suppression that has fixed shapes."""
         maps = [pyramid[name] for name in LEVELS]
-        objectness, corrections = concat_box_prediction_layers(*self.rpn.head(maps))
         anchors_A4 = self.rpn.anchor_generator(ImageList(maps[0].new_zeros(1, 3, side, side), [(side, side)]), maps)[0]
-        order = objectness.flatten().topk(self.architecture.candidates).indices
-        boxes = self.rpn.box_coder.decode_single(corrections[order], anchors_A4[order])
-        boxes = clip_boxes_to_image(boxes, (side, side))
+        logits, moves = concat_box_prediction_layers(*self.rpn.head(maps))
+        count = anchors_A4.shape[0]
+        order_BC = logits.reshape(-1, count).topk(self.architecture.candidates, dim=1).indices
+        moves_BC4 = moves.reshape(-1, count, 4).gather(1, order_BC[..., None].expand(-1, -1, 4))
+        decoded = self.rpn.box_coder.decode_single(moves_BC4.reshape(-1, 4), anchors_A4[order_BC].reshape(-1, 4))
+        boxes_BC4 = clip_boxes_to_image(decoded, (side, side)).reshape(-1, self.architecture.candidates, 4)
         # A box falls to any better one that it overlaps, fallen or not (Bolya et al., "YOLACT", 2019: Fast NMS).
-        overlap = torch.triu(box_iou(boxes, boxes), diagonal=1).amax(dim=0)
-        fallen = (overlap > self.architecture.proposal_overlap).float()
-        place = fallen * len(boxes) + torch.arange(len(boxes), device=boxes.device)
-        return boxes[place.topk(self.architecture.proposals, largest=False).indices]
+        overlap_BC = torch.triu(_overlaps(boxes_BC4), diagonal=1).amax(dim=1)
+        fallen_BC = (overlap_BC > self.architecture.proposal_overlap).float()
+        places = torch.arange(self.architecture.candidates, device=boxes_BC4.device)
+        place_BC = fallen_BC * self.architecture.candidates + places
+        kept_BP = place_BC.topk(self.architecture.proposals, dim=1, largest=False).indices
+        return boxes_BC4.gather(1, kept_BP[..., None].expand(-1, -1, 4))
+
+
+def _overlaps(boxes_BC4: Tensor) -> Tensor:
+    """IoU (B, C, C) of each picture's boxes with each other."""
+    size_BC2 = boxes_BC4[..., 2:] - boxes_BC4[..., :2]
+    area_BC = size_BC2[..., 0] * size_BC2[..., 1]
+    first, second = boxes_BC4[:, :, None], boxes_BC4[:, None]
+    top_left, bottom_right = (
+        torch.maximum(first[..., :2], second[..., :2]),
+        torch.minimum(first[..., 2:], second[..., 2:]),
+    )
+    shared_BCC = (bottom_right - top_left).clamp(min=0).prod(dim=-1)
+    return shared_BCC / (area_BC[:, :, None] + area_BC[:, None] - shared_BCC)
 
 
 def _build_rpn(architecture: Architecture) -> RegionProposalNetwork:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 
 from models.manifest import Manifest, TrainingRecord, file_sha256, write_manifest
@@ -22,7 +21,7 @@ from models.training.embedder.evaluate import Describe, Floats, measure, prepare
 from models.training.embedder.network import PsNet
 from models.training.embedder.shelf import GarmentShelf
 from models.training.embedder.train import EmbedderRecipe, build_network
-from models.training.export import OPSET, store_half
+from models.training.export import export_onnx
 from models.types import CROP_SIZE
 
 VERSION = "5"
@@ -64,26 +63,14 @@ def export_embedder(
 
 
 def write_graph(network: PsNet, path: Path) -> None:
-    """The network as ONNX with any batch size and weights in half precision."""
-    network.eval()
-    batch = {0: torch.export.Dim.DYNAMIC}
-    crops = torch.zeros(2, 3, CROP_SIZE, CROP_SIZE)
-    maps = torch.zeros(2, LANDMARK_CHANNELS, MAP_SIDE, MAP_SIDE)
+    """The network as ONNX with any batch size."""
     boxes = torch.tensor([20.0, 20.0, 80.0, 90.0]).repeat(2, REGION_COUNT, 1)
-    program = torch.onnx.export(
-        network,
-        (crops, maps, boxes),
-        dynamo=True,
-        input_names=list(INPUTS),
-        output_names=["vectors"],
-        opset_version=OPSET,
-        dynamic_shapes=(batch, batch, batch),
-        verbose=False,
+    example = (
+        torch.zeros(2, 3, CROP_SIZE, CROP_SIZE),
+        torch.zeros(2, LANDMARK_CHANNELS, MAP_SIDE, MAP_SIDE),
+        boxes,
     )
-    assert program is not None
-    model = store_half(program.model_proto)
-    onnx.checker.check_model(model, full_check=True)
-    path.write_bytes(model.SerializeToString())
+    export_onnx(network, dict(zip(INPUTS, example, strict=True)), ["vectors"], path)
 
 
 def describe_with_session(session: ModelSession, batch_size: int = 16) -> Describe:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 
 from models.manifest import Manifest, file_sha256, write_manifest
@@ -17,7 +16,7 @@ from models.training.data.deepfashion2_sources import told_of
 from models.training.data.hand_landmarks import read_key_slots
 from models.training.data.landmark_labels import LandmarkLabel, read_landmark_labels
 from models.training.data.readers import Fold
-from models.training.export import OPSET, store_half
+from models.training.export import export_onnx
 from models.training.landmarker.evaluate import TorchSession, cut_garments, measure
 from models.training.landmarker.network import LandmarkNetwork
 from models.training.landmarker.recipe import (
@@ -79,22 +78,8 @@ def telling_of_labels(manifest: Manifest, labels: Sequence[LandmarkLabel]) -> Ma
 
 def write_onnx(network: LandmarkNetwork, out_path: Path) -> None:
     """The graph with a free batch axis; arithmetic stays float32."""
-    network.eval()
     plain = network.to(memory_format=torch.contiguous_format)
-    program = torch.onnx.export(
-        plain,
-        (torch.zeros(2, 3, PICTURE_SIDE, PICTURE_SIDE),),
-        dynamo=True,
-        input_names=[INPUT],
-        output_names=[OUTPUT],
-        opset_version=OPSET,
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},),
-        verbose=False,
-    )
-    assert program is not None
-    model = store_half(program.model_proto)
-    onnx.checker.check_model(model, full_check=True)
-    out_path.write_bytes(model.SerializeToString())
+    export_onnx(plain, {INPUT: torch.zeros(2, 3, PICTURE_SIDE, PICTURE_SIDE)}, [OUTPUT], out_path)
 
 
 def measure_file(exported: Path, manifest: Manifest, data_root: Path) -> dict[str, float]:

@@ -28,7 +28,9 @@ class Answering:
     provider = "test"
 
     def __init__(self, scores: npt.ArrayLike, boxes: npt.ArrayLike) -> None:
-        self.answer = (np.asarray(scores, np.float32).reshape(-1, 13), np.asarray(boxes, np.float32).reshape(-1, 4))
+        self.answer = tuple(
+            np.asarray(rows, np.float32).reshape(1, -1, width) for rows, width in ((scores, 13), (boxes, 4))
+        )
         self.asked: dict[str, npt.NDArray[Any]] = {}
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
@@ -39,7 +41,8 @@ class Answering:
 def described(extra: dict[str, Any]) -> Manifest:
     return Manifest(
         name="detector", version="1", file="detector.onnx", sha256="0" * 64, taxonomy=taxonomy_hash(),
-        inputs={"picture": [1, 3, SIDE, SIDE]}, outputs=["scores", "boxes"], mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
+        inputs={"pictures": ["batch", 3, SIDE, SIDE]}, outputs=["scores", "boxes"],
+        mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
         training=TrainingRecord(recipe={}, data="", seed=1, wall_time_s=0, started_from=""), quality={}, extra=extra,
     )  # fmt: skip
 
@@ -66,7 +69,7 @@ def test_the_network_is_fed_the_letterboxed_photo() -> None:
     """White above, padding grey below, normalised with the manifest's figures."""
     session = Answering([], [])
     GarmentDetector(session, described(SETTINGS)).detect(photo(400, 200))
-    picture = session.asked["picture"]
+    picture = session.asked["pictures"]
     assert picture.shape == (1, 3, SIDE, SIDE) and picture.dtype == np.float32
     assert picture[0, :, :160] == pytest.approx(1.0)
     assert picture[0, :, 160:] == pytest.approx((PADDING / 255 - 0.5) / 0.5)

@@ -67,10 +67,12 @@ def test_a_damaged_file_is_a_model_file_error(tmp_path: Path) -> None:
         OnnxSession(tmp_path / "broken.onnx")
 
 
-def test_only_the_detector_runs_photo_by_photo() -> None:
-    """Its graph has a batch of one; the manifests say so."""
-    batches = {name: takes_batches(read_manifest(WEIGHTS_DIR / f"{name}.json")) for name in MODEL_NAMES}
-    assert batches == {"detector": False, "landmarker": True, "embedder": True}
+def test_every_network_takes_rows_of_several_requests() -> None:
+    """Their manifests say so, and graphs with a batch of one are run row by row."""
+    manifests = {name: read_manifest(WEIGHTS_DIR / f"{name}.json") for name in MODEL_NAMES}
+    assert {name: takes_batches(manifest) for name, manifest in manifests.items()} == dict.fromkeys(MODEL_NAMES, True)
+    alone = manifests["detector"].model_copy(update={"inputs": {"pictures": [1, 3, 320, 320]}})
+    assert not takes_batches(alone)
 
 
 def test_the_real_networks_see_the_same_batched_and_alone() -> None:
@@ -83,7 +85,7 @@ def test_the_real_networks_see_the_same_batched_and_alone() -> None:
     (one,), (other,) = alone.describe(photo).garments, batched.describe(photo).garments
     np.testing.assert_allclose(one.embeddings.vectors, other.embeddings.vectors, atol=1e-4)
     np.testing.assert_allclose(one.landmarks.points_xy, other.landmarks.points_xy, atol=1e-2)
-    assert seen == [("landmarker", 1), ("embedder", 2)]
+    assert seen == [("detector", 1), ("landmarker", 1), ("embedder", 2)]
     assert (alone.waiting, batched.waiting) == (0, 0)
     batched.close()
 

@@ -12,10 +12,9 @@ from models.runtime.detector import GarmentDetector
 from models.runtime.session import OnnxSession
 from models.taxonomy import Category, taxonomy_hash
 from models.training.detector.evaluate import NetworkSession
-from models.training.detector.export import ServingGraph
+from models.training.detector.export import write_graph
 from models.training.detector.network import Architecture, GarmentFasterRCNN
 from models.training.detector.objective import detector_objective, label_of
-from models.training.export import export_onnx
 from models.types import Image
 
 SMALL = Architecture(side=160, pyramid_width=16, head_width=32, candidates=60, proposals=20)
@@ -69,22 +68,37 @@ def test_a_few_steps_on_one_picture_lower_its_losses(network: GarmentFasterRCNN)
 def test_boxes_lie_in_the_picture_and_scores_are_probabilities(network: GarmentFasterRCNN) -> None:
     """`infer` always answers with the same shapes."""
     with torch.inference_mode():
-        scores, boxes = network.eval().infer(torch.randn(1, 3, 160, 160))
-    assert scores.shape == (20, 13) and boxes.shape == (20, 4)
-    assert (scores >= 0).all() and (scores.sum(dim=1) <= 1 + 1e-5).all()
+        scores, boxes = network.eval().infer(torch.randn(3, 3, 160, 160))
+    assert scores.shape == (3, 20, 13) and boxes.shape == (3, 20, 4)
+    assert (scores >= 0).all() and (scores.sum(dim=2) <= 1 + 1e-5).all()
     assert (boxes >= 0).all() and (boxes <= 160).all()
+
+
+def test_a_picture_is_seen_the_same_in_any_company(network: GarmentFasterRCNN, tmp_path: Path) -> None:
+    """Proposals and their overlaps are each picture's own; in the exported file and in other batches too."""
+    learn(network, steps=6)
+    pictures = torch.randn(3, 3, 160, 160, generator=torch.Generator().manual_seed(5))
+    write_graph(network, tmp_path / "detector.onnx")
+    session = OnnxSession(tmp_path / "detector.onnx")
+    for run in (NetworkSession(network).run, session.run):
+        together = run({"pictures": pictures.numpy()})
+        for row in range(3):
+            alone = run({"pictures": pictures[row : row + 1].numpy()})
+            for shared, own in zip(together, alone, strict=True):
+                np.testing.assert_allclose(shared[row], own[0], atol=1e-3)
 
 
 def test_the_exported_file_detects_what_the_network_does(network: GarmentFasterRCNN, tmp_path: Path) -> None:
     """Through the serving class, ONNX Runtime and torch agree; weights are stored in half precision."""
     learn(network, steps=6)  # an untrained one scores all proposals alike, and rounding decides their order
     path = tmp_path / "detector.onnx"
-    graph = export_onnx(ServingGraph(network), {"picture": torch.zeros(1, 3, 160, 160)}, ["scores", "boxes"], path)
-    halves = [t for t in graph.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
+    write_graph(network, path)
+    halves = [t for t in onnx.load(path).graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
     assert len(halves) > 30
     manifest = Manifest(
         name="detector", version="1", file=path.name, sha256="0" * 64, taxonomy=taxonomy_hash(),
-        inputs={"picture": [1, 3, 160, 160]}, outputs=["scores", "boxes"], mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2),
+        inputs={"pictures": ["batch", 3, 160, 160]}, outputs=["scores", "boxes"],
+        mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2),
         training=TrainingRecord(recipe={}, data="", seed=1, wall_time_s=0, started_from=""), quality={},
         extra={"side": 160, "least_confidence": 0.0, "most_overlap": 0.6, "most_garments": 10},
     )  # fmt: skip

@@ -47,18 +47,23 @@ class Cohort:
         return int(self.rows.shape[1])
 
     def background(self, embeddings: RegionEmbeddings) -> Floats:
-        """float32 (5,), -1..1: how near each region is to the cohort; 0 where it is missing.
+        """float32 (5,) of one garment: see `backgrounds`."""
+        return np.asarray(self.backgrounds(embeddings.vectors[None])[0])
 
-        Raises InvalidValue where the embeddings have another dimension than the cohort.
+    def backgrounds(self, vectors_NRD: Floats) -> Floats:
+        """float32 (N, 5), -1..1: how near each region of N garments (N, 5, D) is to the cohort; 0 where it is missing.
+
+        Raises InvalidValue where they have another dimension than the cohort.
         """
-        if not len(self):
-            return np.zeros(REGION_COUNT, dtype=np.float32)
-        if embeddings.dimension != self.rows.shape[2]:
-            raise InvalidValue(f"the cohort has dimension {self.rows.shape[2]}, the garment {embeddings.dimension}")
-        cosines_RK = np.matmul(self.rows, embeddings.vectors[:, :, None])[..., 0]
+        if not len(self) or not len(vectors_NRD):
+            return np.zeros(vectors_NRD.shape[:2], dtype=np.float32)
+        if vectors_NRD.shape[2] != self.rows.shape[2]:
+            raise InvalidValue(f"the cohort has dimension {self.rows.shape[2]}, the garment {vectors_NRD.shape[2]}")
+        cosines_RNK = np.matmul(vectors_NRD.transpose(1, 0, 2), self.rows.transpose(0, 2, 1))
         nearest = min(NEAREST, len(self))
-        kept_RN = np.partition(cosines_RK, len(self) - nearest, axis=1)[:, -nearest:]
-        return np.asarray(np.where(embeddings.visible, kept_RN.mean(axis=1), 0), dtype=np.float32)
+        mean_RN = np.partition(cosines_RNK, len(self) - nearest, axis=2)[..., -nearest:].mean(axis=2)
+        visible_NR = np.abs(vectors_NRD).max(axis=2) > 0
+        return np.asarray(np.where(visible_NR, mean_RN.T, 0), dtype=np.float32)
 
 
 def write_cohort(vectors: npt.ArrayLike, path: Path) -> str:

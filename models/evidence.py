@@ -11,6 +11,9 @@ import numpy.typing as npt
 from models.errors import InvalidValue, ModelFileError
 from models.taxonomy import REGION_COUNT
 
+CANDIDATES = 100
+"""Garments that are weighed for a query: the best by S, among which a copy is looked for."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:

@@ -73,7 +73,7 @@ def colour_shifts(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
     shifts = np.full(REGION_COUNT, np.nan, dtype=np.float32)
     if compared.any():
         moved = query.colours[compared] - item.colours[compared]
-        shifts[compared] = np.linalg.norm(moved - np.median(moved, axis=0), axis=1)
+        shifts[compared] = np.linalg.norm(moved - _median(moved), axis=1)
     return shifts
 
 
@@ -84,7 +84,13 @@ def common_colour_change(query: RegionEmbeddings, item: RegionEmbeddings) -> flo
     """
     compared = query.visible & item.visible
     moved = query.colours[compared] - item.colours[compared]
-    return float(np.linalg.norm(np.median(moved, axis=0))) if compared.any() else 0.0
+    return float(np.linalg.norm(_median(moved))) if compared.any() else 0.0
+
+
+def _median(rows: Floats) -> Floats:
+    """Of (N, 3), N ≥ 1: NumPy's own takes ten times as long for five rows, and a check asks for hundreds."""
+    ordered = np.sort(rows, axis=0)
+    return np.asarray((ordered[(len(rows) - 1) // 2] + ordered[len(rows) // 2]) / 2)
 
 
 def colour_distance(query: RegionEmbeddings, item: RegionEmbeddings) -> float:

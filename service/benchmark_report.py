@@ -52,8 +52,9 @@ class BenchmarkReport:
 def _preface(report: BenchmarkReport) -> Iterator[str]:
     yield (
         "Made copies of validation garments, 95 % bootstrap intervals over garments, n garments a row. `recall@20` and "
-        "`mAP` as in the paper: the original asks, its copies and the distractors answer. `top-k` as in service: the "
-        "copy asks, everything registered answers. Garments are drawn evenly from the four categories. No data set of "
+        "`mAP` as in the paper: the original asks, its copies and the distractors answer. `top-k`: the copy asks, "
+        "everything registered answers; in the tables of methods in the order of S, else in the order of an answer "
+        "(`service/judging.py`), as in service. Garments are drawn evenly from the four categories. No data set of "
         "real copies is public; the edits are ours (`models/benchmark/sets.py`)."
     )
     yield "\n".join(f"- {name}: {version}" for name, version in report.versions.items())
@@ -78,8 +79,8 @@ def _must_reach(report: BenchmarkReport) -> Iterator[tuple[str, str, Figure | No
     gain = "as shipped over Traditional"
     yield "hard, gain over Traditional: recall@20", "≥ 0.20", _gain(report, HARD.name, gain, "recall@20")
     yield "hard, gain over Traditional: mAP", "≥ 0.16", _gain(report, HARD.name, gain, "mAP")
-    yield "standard, learned weights: top-1", "≥ 0.90", _figure(report, STANDARD.name, "top-1")
-    yield "standard, learned weights: top-20", "≥ 0.98", _figure(report, STANDARD.name, "top-20")
+    yield "standard, in the order of S alone: top-1", "–", _figure(report, STANDARD.name, "top-1")
+    yield "standard, in the order of S alone: top-20", "–", _figure(report, STANDARD.name, "top-20")
     for question in ("attention, learned weights", "learned weights, as shipped"):
         for name in (STANDARD.name, HARD.name):
             for metric in ("recall@20", "mAP"):

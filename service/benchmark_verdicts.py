@@ -1,11 +1,13 @@
 """Verdicts of the benchmark: kept photos through the rules of `service/verdict.py`, with the policy in force.
 
 A copy is asked for by the garment that its photo is about; a photo that nobody copied by all of its garments, against
-everything registered but itself and what shows the same design. The best twenty by S are judged, as a check does.
+everything registered but itself and what shows the same design. The best hundred by S are weighed, and the twenty of
+them judged that stand best, as a check does.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,12 @@ from rich.progress import track
 from models.benchmark.embeddings import Embedded, joined, score_all
 from models.benchmark.ranking import weights_of
 from models.benchmark.sightings import Truth, read_sighted
+from models.evidence import CANDIDATES
 from models.types import DescribedGarment, RegionEmbeddings
 from service.beside import stand_beside
-from service.compare import compare_garments
-from service.judging import LEAST_RANKED, Rules
-from service.verdict import Match, judge
+from service.compare import compare_garments, compare_known
+from service.judging import LEAST_JUDGED, Rules
+from service.verdict import Match, evidence_in, judge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +53,7 @@ class SeenGarments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What a check said of one garment: matches of registered garments by their place in the gallery, best S first."""
+    """What a check said of one garment: matches of registered garments by their place in the gallery, best first."""
 
     owner: str
     photo: int
@@ -90,14 +93,15 @@ def answer_all(
 ) -> list[Answer]:
     """A check of every query garment; `hidden`: owner of a query → owners that are not registered for it."""
     scores = score_all(queries.rows, gallery.rows, weights_of(queries.rows, rules.weights), rules.policy.least_weight)
+    backgrounds = rules.cohort.backgrounds(gallery.rows.vectors[:, 0])
     answers = []
     for row in track(range(len(scores)), words, disable=not len(scores)):
         owner = str(queries.rows.owners[row])
         allowed = ~np.isin(gallery.rows.owners, list((hidden or {}).get(owner, frozenset())))
-        best = np.argsort(-np.where(allowed, scores[row], -1.0), kind="stable")[:LEAST_RANKED].tolist()
+        best = np.argsort(-np.where(allowed, scores[row], -1.0), kind="stable")[:CANDIDATES].tolist()
         hits = [place for place in best if allowed[place] and scores[row, place] > -1]
         garment = queries.garments[row]
-        matches = () if garment is None else _judge(garment, gallery, hits, rules)
+        matches = () if garment is None else _judge(garment, gallery, backgrounds, hits, rules)
         answers.append(Answer(owner, int(queries.rows.photos[row]), queries.truths[row], matches))
     return answers
 
@@ -113,21 +117,37 @@ def match_of(answer: Answer, gallery: SeenGarments, owner: str) -> Match | None:
     return next((match for place, match in answer.matches if gallery.rows.owners[place] == owner), None)
 
 
+def place_of(answer: Answer, gallery: SeenGarments, owner: str) -> float:
+    """Where the match of that owner's garment stands, from 1; infinity where it is not among the best."""
+    owners = [str(gallery.rows.owners[place]) for place, _ in answer.matches]
+    return owners.index(owner) + 1.0 if owner in owners else math.inf
+
+
 def _judge(
-    garment: DescribedGarment, gallery: SeenGarments, hits: Sequence[int], rules: Rules
+    garment: DescribedGarment,
+    gallery: SeenGarments,
+    backgrounds: npt.NDArray[np.float32],
+    hits: Sequence[int],
+    rules: Rules,
 ) -> tuple[tuple[int, Match], ...]:
-    """Hits by their place in the gallery, judged beside each other."""
+    """Hits by their place in the gallery, the foremost judged beside each other; copies first, as in an answer."""
     weights = rules.weights_of(garment.detection.category.group, None)
+    mine = rules.cohort.backgrounds(np.stack([garment.embeddings.vectors, garment.mirrored.vectors]))
     found = []
     for place in hits:
         registered = gallery.garments[place]
         assert registered is not None
-        found.append(compare_garments(garment, registered, weights, rules.cohort))
-    stands = stand_beside(hits, found, rules.policy)
-    return tuple(
+        found.append(compare_known(garment, registered, weights, mine, backgrounds[place]))
+    scores = np.array([one.score for one in found])
+    standing = rules.policy.standing(evidence_in(found, rules.policy), scores)
+    foremost = np.argsort(-standing, kind="stable")[:LEAST_JUDGED].tolist()
+    places, found = [hits[row] for row in foremost], [found[row] for row in foremost]
+    stands = stand_beside(places, found, rules.policy)
+    matches = [
         (place, judge(one, weights, rules.policy, beside=beside))
-        for place, one, beside in zip(hits, found, stands, strict=True)
-    )
+        for place, one, beside in zip(places, found, stands, strict=True)
+    ]
+    return tuple(sorted(matches, key=lambda one: not one[1].kind.is_copy))
 
 
 def _embeddings(rows: Embedded, place: int, way: int) -> RegionEmbeddings:

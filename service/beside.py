@@ -18,7 +18,7 @@ MOST_ON_A_BLANK = 64
 
 def stand_beside(items: Sequence[Hashable], found: Sequence[Resemblance], policy: Policy) -> list[Beside]:
     """One for each resemblance of one garment, best first, all that were found; `items` says which item each is of."""
-    others = others_of(items, [evidence_in(one, policy) for one in found])
+    others = others_of(items, evidence_in(found, policy).tolist())
     blanks = [False] * len(found)
     # The other way round the sides are changed: what agrees where says nothing across.
     for way in (False, True):

@@ -21,6 +21,7 @@ from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.weighting import WeightTable
 from service.operating_point import FALSE_ALARMS, OperatingPoint, operate, queries_of, rows_of_untouched
 from service.policy import CohortFile, CrowdPolicy, GroupPolicy, Likelihood, OtherColour, Platt, Policy
+from service.standing import choose_score_worth, foremost, nearest_of, scores_of
 
 LEAST_PAIRS = 60
 """Fewer known copies than this in a group, and the group takes the curve of all groups together."""
@@ -51,10 +52,13 @@ def fit_policy(
     """
     cost = max(COLOUR_COSTS, key=lambda tried: _parting(evidence, tried))
     limits = {name: _least_cosine(evidence, name, cost)[0] for name in REGIONS}
-    likelihoods = {name: _likelihood(evidence, name) for name in REGIONS}
+    likelihoods = {name: _likelihood(nearest_of(evidence), name) for name in REGIONS}
     sums = _evidence_sums(evidence, likelihoods)
     colour = _other_colour(evidence, sums)
     sums = sums - colour.cost * np.minimum(evidence.colours, colour.most)
+    worth = choose_score_worth(evidence, sums, weights)
+    judged = foremost(evidence, sums + worth * scores_of(evidence, weights))
+    evidence, sums = evidence.where(judged), sums[judged]
     crowd = _crowd(evidence, sums)
     sums = sums - _charges(evidence, sums, crowd)
     pairs = _judged_pairs(evidence, sums)
@@ -71,6 +75,7 @@ def fit_policy(
         "other_colour": colour,
         "crowd": crowd,
         "altered_share": ALTERED_SHARE,
+        "score_worth": worth,
         "likelihoods": likelihoods,
         "groups": {group: _group_policy(strict, cost, curves[group], best.probability) for group in WeightGroup},
     }
@@ -142,7 +147,7 @@ def _charges(evidence: Evidence, sums: Floats, crowd: CrowdPolicy) -> Floats:
 
 def _evidence_sums(evidence: Evidence, likelihoods: Mapping[RegionName, Likelihood]) -> Floats:
     """(P,): `Policy.evidence` of every row."""
-    curves: dict[RegionName, RegionLikelihood] = {name: likelihoods[name].curve() for name in REGIONS}
+    curves: dict[RegionName, RegionLikelihood] = {name: likelihoods[name].curve for name in REGIONS}
     ratios = [
         curves[name].log_ratio(evidence.cosines[:, name.row], evidence.ours[:, name.row], evidence.theirs[:, name.row])
         for name in REGIONS

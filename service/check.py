@@ -73,8 +73,8 @@ class PlagiarismChecker:
                 }
             )
             self._metrics.stages(timings)
-            best_scores = [garment.matches[0].score for garment in answer.garments if garment.matches]
-            self._metrics.verdict(answer.verdict, best_scores)
+            scores = [[match.score for match in garment.matches] for garment in answer.garments]
+            self._metrics.verdict(answer.verdict, [max(own) for own in scores if own])
             return await self._keep(answer, tenant)
 
     async def _draw(self, data: bytes, fields: CheckFields, tenant: str) -> str:

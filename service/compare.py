@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from index.registry import Registry
 from index.types import Hit, Query
@@ -148,6 +149,18 @@ def compare_garments(
     ours: DescribedGarment, theirs: DescribedGarment, weights: RegionWeights, cohort: Cohort
 ) -> Resemblance:
     """The better of both orientations of our garment, as the index would score it."""
+    mine = cohort.backgrounds(np.stack([ours.embeddings.vectors, ours.mirrored.vectors]))
+    return compare_known(ours, theirs, weights, mine, cohort.background(theirs.embeddings))
+
+
+def compare_known(
+    ours: DescribedGarment,
+    theirs: DescribedGarment,
+    weights: RegionWeights,
+    our_backgrounds: npt.NDArray[np.float32],
+    their_background: npt.NDArray[np.float32],
+) -> Resemblance:
+    """`compare_garments` where backgrounds are known: ours (2, 5), as seen and flipped, and theirs (5,)."""
     both = []
     for mirrored, embeddings in ((False, ours.embeddings), (True, ours.mirrored)):
         cosines = region_cosines(embeddings, theirs.embeddings)
@@ -160,8 +173,8 @@ def compare_garments(
                 cosines,
                 colour_shifts(embeddings, theirs.embeddings),
                 common_colour_change(embeddings, theirs.embeddings),
-                cohort.background(embeddings),
-                cohort.background(theirs.embeddings),
+                our_backgrounds[int(mirrored)],
+                their_background,
             )
         )
     upright, flipped = both

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
+
+import numpy as np
 
 from index.reading import FoundGarment
 from index.types import Hit
@@ -24,9 +26,9 @@ from service.policy import Policy
 from service.requests import apply_weights
 from service.schemas import MatchOut, WarningOut, warning_out
 from service.schemas_pictures import PictureMatchOut, PictureOut
-from service.verdict import Beside, Resemblance, judge
+from service.verdict import Beside, Resemblance, evidence_in, judge
 
-LEAST_RANKED = 20
+LEAST_JUDGED = 20
 """Hits that a garment is judged among, however few are asked for: no match depends on the length of its list."""
 
 
@@ -58,9 +60,28 @@ class WeighedHit:
     beside: Beside
 
 
-def weigh_hits(garment: DescribedGarment, hits: Sequence[Hit], rules: Rules) -> list[WeighedHit]:
-    """The hits are judged beside each other: at least `LEAST_RANKED` of them should be looked for."""
-    found = [resemblance_of(garment, hit, rules.cohort) for hit in hits]
+def weigh_hits(
+    garment: DescribedGarment,
+    hits: Sequence[Hit],
+    rules: Rules,
+    most: int = LEAST_JUDGED,
+    *,
+    kept: Container[int] = (),
+    by_score: bool = False,
+) -> list[WeighedHit]:
+    """The `most` hits that look most like what our garment was copied from, best first, to be judged beside each other;
+    `CANDIDATES` should have been looked for.
+
+    S takes an altered region for as much as it differs, evidence for no more than that it was altered: by the first
+    the original of a copy may stand behind look-alikes, and before them by the second. `by_score`: in the order of S
+    after all, where the caller weighs regions himself. Garments whose ids are `kept` stay among the hits anyhow.
+    """
+    found = resemblances_of(garment, hits, rules.cohort)
+    scores = np.array([hit.score for hit in hits], dtype=np.float64)
+    standing = scores if by_score else rules.policy.standing(evidence_in(found, rules.policy), scores)
+    order = sorted(range(len(hits)), key=lambda row: (-standing[row], hits[row].item_id))
+    places = [row for place, row in enumerate(order) if place < most or hits[row].garment_id in kept]
+    hits, found = [hits[row] for row in places], [found[row] for row in places]
     beside = stand_beside([hit.item_id for hit in hits], found, rules.policy)
     return [WeighedHit(*parts) for parts in zip(hits, found, beside, strict=True)]
 
@@ -96,20 +117,26 @@ def picture_match(
     )
 
 
-def resemblance_of(garment: DescribedGarment, hit: Hit, cohort: Cohort) -> Resemblance:
-    """Whatever is known of pictures comes later."""
-    seen = garment.mirrored if hit.mirrored else garment.embeddings
-    return Resemblance(
-        garment,
-        hit.garment,
-        hit.score,
-        hit.mirrored,
-        hit.cosines,
-        hit.colour_shifts,
-        common_colour_change(seen, hit.garment.embeddings),
-        cohort.background(seen),
-        cohort.background(hit.garment.embeddings),
-    )
+def resemblances_of(garment: DescribedGarment, hits: Sequence[Hit], cohort: Cohort) -> list[Resemblance]:
+    """One a hit; whatever is known of pictures comes later."""
+    if not hits:
+        return []
+    ours = cohort.backgrounds(np.stack([garment.embeddings.vectors, garment.mirrored.vectors]))
+    theirs = cohort.backgrounds(np.stack([hit.garment.embeddings.vectors for hit in hits]))
+    return [
+        Resemblance(
+            garment,
+            hit.garment,
+            hit.score,
+            hit.mirrored,
+            hit.cosines,
+            hit.colour_shifts,
+            common_colour_change(garment.mirrored if hit.mirrored else garment.embeddings, hit.garment.embeddings),
+            ours[int(hit.mirrored)],
+            background,
+        )
+        for hit, background in zip(hits, theirs, strict=True)
+    ]
 
 
 def warnings_of(garment: DescribedGarment, policy: Policy) -> list[WarningOut]:

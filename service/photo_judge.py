@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from index.print_search import PrintHit
 from index.search import hit_of
 from index.types import Query
+from models.evidence import CANDIDATES
 from models.types import DescribedGarment, Image
 from service.access.tenancy import TenantCatalogue
 from service.cache import Versions
 from service.capacity import Capacity
 from service.images import PhotoReader, SeenPhoto
-from service.judging import LEAST_RANKED, Rules, WeighedHit, judge_hits, picture_match, warnings_of, weigh_hits
+from service.judging import LEAST_JUDGED, Rules, WeighedHit, judge_hits, picture_match, warnings_of, weigh_hits
 from service.picture_evidence import PictureEvidence, shows
 from service.pictures import Candidate, PictureComparer
 from service.requests import CheckFields
-from service.schemas import CheckedGarmentOut, CheckOut, ImageOut, MatchOut, VersionsOut, garment_fields
+from service.schemas import CheckedGarmentOut, CheckOut, ImageOut, VersionsOut, garment_fields
 from service.schemas_pictures import PictureMatchOut
 from service.verdict import Verdict, gravest
 
@@ -85,14 +86,21 @@ class PhotoJudge:
         return asked.catalogue.search_prints(seen.described.prints, radius, asked.fields.filters())
 
     def _search(self, garment: DescribedGarment, prints: Sequence[PrintHit], asked: _Asked) -> list[WeighedHit]:
-        """What the regions find and what only a print does, best score first; an item may have one of each."""
+        """What the regions find and what only a print does, what looks most like an original first; an item may have
+        one of each."""
         query = self._query(garment, asked)
         found = {hit.garment_id: hit for hit in asked.catalogue.search(query)}
         for one in prints:
             if one.garment_id not in found:
                 found[one.garment_id] = hit_of(query, one.garment_id, one.found)
-        ranked = sorted(found.values(), key=lambda hit: (-hit.score, hit.item_id))
-        return weigh_hits(garment, ranked, asked.rules)
+        return weigh_hits(
+            garment,
+            list(found.values()),
+            asked.rules,
+            max(asked.fields.top_k, LEAST_JUDGED),
+            kept={one.garment_id for one in prints},
+            by_score=asked.fields.weights is not None,
+        )
 
     def _query(self, garment: DescribedGarment, asked: _Asked) -> Query:
         fields, rules = asked.fields, asked.rules
@@ -101,7 +109,7 @@ class PhotoJudge:
             garment.mirrored,
             rules.weights_of(garment.detection.category.group, fields.weights),
             self.reader.models_version,
-            top_k=max(fields.top_k, LEAST_RANKED),
+            top_k=max(fields.top_k, CANDIDATES),
             least_weight=rules.policy.least_weight,
             filters=fields.filters(),
         )
@@ -166,18 +174,15 @@ def _judge_garment(
     least = asked.fields.min_score
     # What only a print found answers for its picture, not for its score; the same picture comes first.
     matches = [match for match in matches if match.same_photo or match.score >= least]
-    # One an item, its best: what comes last is kept.
-    ranked = {match.item_id: match for match in sorted(matches, key=_rank, reverse=True)}
-    matches = sorted(ranked.values(), key=_rank)[: asked.fields.top_k]
+    # Otherwise they stay in the order of the hits. One an item, its best.
+    matches.sort(key=lambda match: (not match.same_photo, not match.kind.is_copy))
+    best = {match.item_id: match for match in reversed(matches)}
+    matches = [match for match in matches if best[match.item_id] is match][: asked.fields.top_k]
     return CheckedGarmentOut(
         **garment_fields(garment, warnings_of(garment, policy)),
         verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
         matches=matches,
     )
-
-
-def _rank(match: MatchOut) -> tuple[bool, float, str]:
-    return (not match.same_photo, -match.score, match.item_id)
 
 
 def _unattached(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -72,9 +73,10 @@ class Likelihood(_Part):
 
     @model_validator(mode="after")
     def _rises(self) -> Likelihood:
-        self.curve()
+        _ = self.curve
         return self
 
+    @cached_property
     def curve(self) -> RegionLikelihood:
         return RegionLikelihood(self.offset, self.slopes, self.our_background, self.their_background)
 
@@ -153,7 +155,8 @@ class GroupPolicy(_Part):
 class Policy(_Part):
     """`same_photo_distance`: PDQ bits that two crops of one photo may differ in; `least_weight`: see `Query`.
 
-    `likelihoods`, `altered_share` (ε) and `cohort`: see `models.likelihood` and `models.background`.
+    `likelihoods`, `altered_share` (ε) and `cohort`: see `models.likelihood` and `models.background`. `score_worth`: how
+    much evidence one of S is worth where matches are ordered.
 
     `sure_landmark` and `small_crop_px` decide warnings only: mean landmark confidence and longer side of the garment.
     """
@@ -174,6 +177,7 @@ class Policy(_Part):
     other_colour: OtherColour
     crowd: CrowdPolicy | None = None
     altered_share: float = Field(gt=0, lt=1)
+    score_worth: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     likelihoods: Mapping[RegionName, Likelihood]
     groups: Mapping[WeightGroup, GroupPolicy]
 
@@ -192,14 +196,19 @@ class Policy(_Part):
         """What a match's evidence loses to the evidence of other items; 0 where the policy knows no crowd."""
         return 0.0 if self.crowd is None else self.crowd.charge(others)
 
-    def evidence(self, cosines: Floats, ours: Floats, theirs: Floats, colour_change: float) -> float:
-        """What five regions and the garment's colour say together; (5,) each, cosines NaN where not compared."""
+    def evidence(self, cosines: Floats, ours: Floats, theirs: Floats, colour_changes: Floats) -> Floats:
+        """(N,): what five regions, (N, 5) each, and the garments' colour (N,) say together; cosines NaN where not
+        compared."""
         ratios = [
-            self.likelihoods[name].curve().log_ratio(cosines[name.row], ours[name.row], theirs[name.row])
+            self.likelihoods[name].curve.log_ratio(cosines[:, name.row], ours[:, name.row], theirs[:, name.row])
             for name in REGIONS
         ]
-        charged = self.other_colour.cost * min(colour_change, self.other_colour.most)
-        return float(evidence_of(np.array(ratios, dtype=np.float64), self.altered_share)) - charged
+        charged = self.other_colour.cost * np.minimum(colour_changes, self.other_colour.most)
+        return np.asarray(evidence_of(np.stack(ratios, axis=1).astype(np.float64), self.altered_share) - charged)
+
+    def standing(self, evidence: Floats, scores: Floats) -> Floats:
+        """(N,): by what matches are ordered, best first."""
+        return np.asarray(evidence + self.score_worth * scores)
 
 
 def read_policy(path: Path) -> Policy:

@@ -137,7 +137,7 @@ def judge(
     """The verdict on one resemblance; `weights` and thresholds are those of our garment's group."""
     rules = policy.of(resemblance.ours.detection.category.group)
     regions = tuple(find_region(name, resemblance, float(weights.values[name.row]), rules) for name in REGIONS)
-    evidence, charge = evidence_in(resemblance, policy), policy.charge(beside.others)
+    evidence, charge = float(evidence_in([resemblance], policy)[0]), policy.charge(beside.others)
     probability = rules.calibration.probability(evidence - charge)
     picture = resemblance.picture
     same_photo = _is_same_photo(resemblance, policy)
@@ -169,11 +169,11 @@ def judge(
     return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings), told)
 
 
-def evidence_in(resemblance: Resemblance, policy: Policy) -> float:
-    """What speaks for copying in one resemblance (`models.likelihood`), whatever else the garment resembles."""
-    return policy.evidence(
-        resemblance.cosines, resemblance.our_background, resemblance.their_background, resemblance.colour_change
-    )
+def evidence_in(found: Sequence[Resemblance], policy: Policy) -> npt.NDArray[np.floating]:
+    """float64 (N,): what speaks for copying in each resemblance (`models.likelihood`), whatever the others are."""
+    rows = [(one.cosines, one.our_background, one.their_background) for one in found]
+    cosines, ours, theirs = np.array(rows).reshape(-1, 3, len(REGIONS)).transpose(1, 0, 2)
+    return policy.evidence(cosines, ours, theirs, np.array([one.colour_change for one in found]))
 
 
 def gravest(verdicts: Iterable[Verdict], otherwise: Verdict) -> Verdict:

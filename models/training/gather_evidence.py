@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 from models.background import Cohort
-from models.evidence import Evidence
+from models.evidence import CANDIDATES, Evidence
 from models.preprocessing import ImageLimits, decode
 from models.regions import absent_once
 from models.scoring import UPRIGHT_PREFERENCE, colour_shifts, common_colour_change, region_cosines
@@ -21,8 +21,6 @@ from models.types import DescribedGarment, DescribedPhoto, Image, RegionEmbeddin
 from models.weighting import WeightTable
 
 Describe = Callable[[Image], DescribedPhoto]
-CANDIDATES = 20
-"""Rows kept a query: the best as the service would rank them, and the original wherever it ranks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +73,8 @@ class Comparisons:
     same: frozenset[frozenset[str]]
 
     def of(self, number: int, query: DescribedGarment, copy: Copy, *, registered: bool) -> list[_Row]:
-        """The best candidates; with `registered` False the original is taken out of the gallery first."""
+        """The best candidates, and the original wherever it ranks; with `registered` False that is taken out of the
+        gallery first."""
         weights = self.weights.of(query.detection.category.group).values
         upright, flipped = (self.gallery.scores(seen, weights) for seen in (query.embeddings, query.mirrored))
         mirrored = flipped > upright + UPRIGHT_PREFERENCE

@@ -47,6 +47,12 @@ def fitted(evidence: Evidence) -> Policy:
     return fit_policy(evidence, WEIGHTS, SHIPPED, "test-1")
 
 
+def spoken_for(policy: Policy, cosine: float, theirs: float) -> float:
+    """The evidence of a garment all of whose regions have this cosine, beside regions of this background."""
+    cosines, ours, others = (np.full((1, 5), value) for value in (cosine, 0.0, theirs))
+    return float(policy.evidence(cosines, ours, others, np.array([5.0]))[0])
+
+
 def test_the_fitted_thresholds_part_altered_from_unaltered_regions() -> None:
     """What copies keep agrees, what they alter does not; both sleeves share a limit."""
     rules = fitted(made_evidence()).of(WeightGroup.T_SHIRT)
@@ -59,7 +65,7 @@ def test_a_copy_is_more_probable_than_a_stranger() -> None:
     """The curve rises from strangers' scores to copies' scores."""
     curve = fitted(made_evidence()).of(WeightGroup.DRESS).calibration
     policy = fitted(made_evidence())
-    copied, stranger = (policy.evidence(np.full(5, cosine), np.zeros(5), np.full(5, 0.2), 5.0) for cosine in (0.9, 0.4))
+    copied, stranger = (spoken_for(policy, cosine, theirs=0.2) for cosine in (0.9, 0.4))
     assert curve.probability(copied) > 0.9
     assert curve.probability(stranger) < 0.1
 
@@ -69,7 +75,7 @@ def test_strangers_with_plain_regions_teach_that_plain_regions_prove_little() ->
     made = made_evidence(overlap=0.4)
     plain = replace(made, theirs=np.where(made.original[:, None], 0.1, np.full((1, 5), 0.7)).astype(np.float32))
     policy = fitted(plain)
-    beside = [policy.evidence(np.full(5, 0.85), np.zeros(5), np.full(5, theirs), 5.0) for theirs in (0.1, 0.7)]
+    beside = [spoken_for(policy, 0.85, theirs) for theirs in (0.1, 0.7)]
     assert beside[0] > beside[1] + 1
 
 

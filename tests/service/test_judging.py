@@ -75,3 +75,28 @@ def test_another_print_on_a_blank_of_many_prints_is_no_copy() -> None:
     assert verdicts(prints[:1]) == [(Verdict.PARTIAL_COPY, [])]
     in_colours = [on_the_blank(f"colour-{n}", n, chest=1) for n in range(4)]
     assert verdicts(in_colours) == [(Verdict.PARTIAL_COPY, [])] * 4
+
+
+def altered(item: str, kept: float, number: int) -> Hit:
+    """A registered garment that agrees with the query but on the chest, where they have nothing in common."""
+    cosines = np.full(5, kept, np.float32)
+    cosines[RegionName.CHEST.row] = -0.2
+    return replace(hit(item, float(cosines.mean()), number), cosines=cosines)
+
+
+def test_the_original_of_an_altered_copy_stands_before_a_look_alike_with_a_better_score() -> None:
+    """Four regions that agree and one that was altered say more than five that are alike; where the caller weighs
+    regions himself, his score decides."""
+    hits = [hit("look-alike", 0.75, 1), altered("original", 0.95, 2)]
+    assert hits[0].score > hits[1].score
+    assert [one.hit.item_id for one in weigh_hits(make_garment(2), hits, RULES)] == ["original", "look-alike"]
+    by_score = weigh_hits(make_garment(2), hits, RULES, by_score=True)
+    assert [one.hit.item_id for one in by_score] == ["look-alike", "original"]
+
+
+def test_only_the_foremost_are_judged_and_what_a_print_found_beside_them() -> None:
+    """However many were looked for."""
+    hits = [hit(f"item-{n:02}", 0.9 - n / 100, n) for n in range(40)]
+    weighed = weigh_hits(make_garment(2), hits, RULES, 3, kept={30})
+    assert [one.hit.item_id for one in weighed] == ["item-00", "item-01", "item-02", "item-30"]
+    assert weigh_hits(make_garment(2), [], RULES) == []

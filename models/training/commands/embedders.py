@@ -61,18 +61,26 @@ def ablation(
     seed: Annotated[
         int | None, typer.Option(help="Another seed: a member of the ensemble, kept beside the first.")
     ] = None,
+    epochs: Annotated[int, typer.Option(help="Epochs.")] = 5,
+    share: Annotated[float, typer.Option(help="Learn from this share of the training garments.")] = 1.0,
+    dimension: Annotated[int, typer.Option(help="Numbers a region.")] = 128,
+    frozen_stages: Annotated[int, typer.Option(help="Of the trunk's 17 stages those that do not learn.")] = 6,
 ) -> None:
     """Train the embedder with parts taken out, about twenty minutes each on two cores; needs the shelf of `embedder`.
 
+    With --share, --epochs, --dimension or --frozen-stages: a point of the curves in docs/tried.md, which must not lie
+    in the benchmark's folder.
+
     Example: python -m models.training ablation traditional --out var/training/ablations
     """
-    from models.training.embedder.ablation import Ablation, recipe_of, train_ablation
+    from models.training.embedder.ablation import Ablation, Point, recipe_of, train_ablation
     from models.training.embedder.shelf import GarmentShelf
 
     if which not in set(Ablation):
         raise typer.BadParameter(f"one of {', '.join(Ablation)}", param_hint="which")
     folder = out / (which if seed is None else f"{which}-{seed}")
-    recipe = recipe_of(Ablation(which), seed=seed)
+    point = Point(epochs, share, dimension, frozen_stages)
+    recipe = recipe_of(Ablation(which), seed=seed, point=point)
     typer.echo(train_ablation(GarmentShelf(work / "shelf"), data_root(data), folder, recipe, trunk=trunk).quality)
 
 

@@ -6,7 +6,7 @@ landmark regions without attention; `full` is the whole design trained no longer
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -42,10 +42,30 @@ RECIPE = EmbedderRecipe(
 """About twenty minutes on two cores."""
 
 
-def recipe_of(ablation: Ablation, *, seed: int | None = None) -> EmbedderRecipe:
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of the curves that say what moves a figure: how long and of how many is learnt, by how large a network.
+
+    `share` of the training garments is learnt; `dimension` of a region's vector; `frozen_stages` of the trunk's 17.
+    """
+
+    epochs: int = RECIPE.schedule.epochs
+    share: float = RECIPE.plan.share
+    dimension: int = RECIPE.design.dimension
+    frozen_stages: int = RECIPE.design.frozen_stages
+
+
+AS_IT_IS = Point()
+
+
+def recipe_of(ablation: Ablation, *, seed: int | None = None, point: Point = AS_IT_IS) -> EmbedderRecipe:
     """All recipes but for the design are one; another `seed` makes a member of the ensemble."""
-    schedule = RECIPE.schedule if seed is None else replace(RECIPE.schedule, seed=seed)
-    return replace(RECIPE, design=DESIGNS[ablation], schedule=schedule)
+    return replace(
+        RECIPE,
+        design=replace(DESIGNS[ablation], dimension=point.dimension, frozen_stages=point.frozen_stages),
+        plan=replace(RECIPE.plan, share=point.share),
+        schedule=replace(RECIPE.schedule, seed=RECIPE.schedule.seed if seed is None else seed, epochs=point.epochs),
+    )
 
 
 def train_ablation(

@@ -36,7 +36,7 @@ from models.types import CROP_SIZE, Landmarks, Region
 @dataclass(frozen=True, slots=True)
 class RenderPlan:
     """How views are drawn. Jitters are shares of the garment's box: landmarks and boxes at serving time are predicted,
-    and a network taught on perfect ones would not forgive their errors."""
+    and a network taught on perfect ones would not forgive their errors. `share` of the training garments is learnt."""
 
     garments_a_batch: int = 12
     steps_an_epoch: int = 60
@@ -50,6 +50,7 @@ class RenderPlan:
     grounds: int = 240
     neighbours: int = 48
     confused: int = 24
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +194,7 @@ class TripletBatches(Dataset[Views]):
     ) -> None:
         self._shelf, self._studio, self._plan = shelf, studio, plan
         self._seed, self._epoch = seed, epoch
-        self._train = np.array(shelf.numbers(Fold.TRAIN))
+        self._train = np.array(shelf.numbers(Fold.TRAIN, plan.share))
         self._designs = shelf.designs(pairs)
         self._alike = shelf.look_alikes(pairs)
         groups = [category.group for category in shelf.categories()]

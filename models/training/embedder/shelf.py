@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -63,8 +64,14 @@ class GarmentShelf:
         picture = GarmentPicture(np.array(self._pixels[number]), np.array(self._masks[number]), marks)
         return ShelvedGarment(entry["photo"], Fold(entry["fold"]), picture, Box(*entry["box"]))
 
-    def numbers(self, fold: Fold) -> list[int]:
-        return [number for number, entry in enumerate(self._entries) if entry["fold"] == fold]
+    def numbers(self, fold: Fold, share: float = 1.0) -> list[int]:
+        """The garments of a fold, or about `share` of them, chosen by their photos' names: a smaller share is part of
+        a larger one."""
+        return [
+            number
+            for number, entry in enumerate(self._entries)
+            if entry["fold"] == fold and crc32(entry["photo"].encode()) < share * 2**32
+        ]
 
     def categories(self) -> list[Category]:
         return [Category(entry["category"]) for entry in self._entries]

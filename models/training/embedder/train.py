@@ -76,7 +76,7 @@ def train_embedder(
     studio = Studio(shelf, recipe.plan, seed)
     trial = prepare_trial(shelf, studio, copies=1, distractors=recipe.distractors)
 
-    confused = None if warm is None else mine_strangers(network, shelf, studio, pairs, recipe.plan.confused)
+    confused = None if warm is None else mine_strangers(network, shelf, studio, pairs, recipe.plan)
 
     def on_epoch(epoch: int) -> dict[str, float]:
         last = epoch + 1 == recipe.schedule.epochs
@@ -99,12 +99,12 @@ def train_embedder(
 
 
 def mine_strangers(
-    network: PsNet, shelf: GarmentShelf, studio: Studio, pairs: Sequence[JudgedPair], count: int
+    network: PsNet, shelf: GarmentShelf, studio: Studio, pairs: Sequence[JudgedPair], plan: RenderPlan
 ) -> Neighbours:
-    """The `count` training garments that `network` confuses each training garment with most."""
-    train = np.array(shelf.numbers(Fold.TRAIN))
+    """The `plan.confused` garments learnt from that `network` confuses each garment learnt from with most."""
+    train = np.array(shelf.numbers(Fold.TRAIN, plan.share))
     network.eval()
     describe = describe_with(network)
     parts = [train[start : start + DESCRIBED_AT_ONCE] for start in range(0, len(train), DESCRIBED_AT_ONCE)]
     rows = [describe([studio.plain(int(n)) for n in part]) for part in track(parts, "looking for confused garments")]
-    return confused_by(np.concatenate(rows), train, shelf.designs(pairs), count)
+    return confused_by(np.concatenate(rows), train, shelf.designs(pairs), plan.confused)

@@ -8,20 +8,21 @@ import pytest
 
 import models
 from models.background import Cohort
+from models.evidence import CANDIDATES
 from models.scoring import region_cosines, weighted_score
 from models.taxonomy import REGIONS, Category, RegionName
 from models.training.data.copies import Copy
-from models.training.gather_evidence import CANDIDATES, Comparisons, Gallery
+from models.training.gather_evidence import Comparisons, Gallery
 from models.types import DescribedGarment, MissingReason, Region
 from models.weighting import RegionWeights, read_weight_table
 from tests.factories import alter_regions, make_embeddings, make_garment
 
 ALTERED = (RegionName.CHEST,)
-GALLERY = {f"{seed}.jpg": make_garment(seed) for seed in range(40)}
+GALLERY = {f"{seed}.jpg": make_garment(seed) for seed in range(CANDIDATES + 20)}
 COPY = Copy("3.jpg", np.zeros((8, 8, 3), np.uint8), ALTERED, ("recolour",), flipped=False, recoloured=False)
 QUERY = make_garment(99, embeddings=alter_regions(GALLERY["3.jpg"].embeddings, ALTERED, seed=5))
 WEIGHTS = read_weight_table(Path(models.__file__).parent / "weights" / "region_weights.json")
-COHORT = Cohort(np.stack([make_embeddings(seed).vectors for seed in range(200, 230)], axis=1))
+COHORT = Cohort(np.stack([make_embeddings(seed).vectors for seed in range(900, 930)], axis=1))
 
 
 def comparisons(garments: dict[str, DescribedGarment], *same: tuple[str, str]) -> Comparisons:

@@ -12,7 +12,7 @@ from models.regions import locate_regions
 from models.runtime.embedder import RegionEmbedder
 from models.runtime.session import OnnxSession
 from models.training.checkpoint import load_exported
-from models.training.embedder.ablation import DESIGNS, Ablation, recipe_of, train_ablation
+from models.training.embedder.ablation import DESIGNS, Ablation, Point, recipe_of, train_ablation
 from models.training.embedder.shelf import GarmentShelf
 from models.training.embedder.train import EmbedderRecipe, build_network
 from models.training.fit import Schedule
@@ -35,6 +35,16 @@ def test_ablations_differ_in_nothing_but_their_design() -> None:
     assert len({replace(recipe, design=recipes[0].design) for recipe in recipes}) == 1
     lengths = {(1 if recipe.design.row_width == 640 else 5) * recipe.design.row_width for recipe in recipes}
     assert lengths == {640}
+
+
+def test_a_point_of_a_curve_changes_one_thing() -> None:
+    """Fewer garments, more epochs, a narrower or a more frozen network; as it is, nothing."""
+    shipped = recipe_of(Ablation.FULL)
+    assert recipe_of(Ablation.FULL, point=Point()) == shipped
+    assert recipe_of(Ablation.FULL, point=Point(share=0.25)) == replace(shipped, plan=replace(shipped.plan, share=0.25))
+    narrow = replace(shipped, design=replace(shipped.design, dimension=32, frozen_stages=17))
+    assert recipe_of(Ablation.FULL, point=Point(dimension=32, frozen_stages=17)) == narrow
+    assert recipe_of(Ablation.FULL, seed=7, point=Point(epochs=9)).schedule.epochs == 9
 
 
 @pytest.mark.parametrize("ablation", list(Ablation))

@@ -99,3 +99,12 @@ def test_an_oracle_finds_every_original_and_one_who_sees_no_difference_finds_non
     blind = measure(trial, lambda views: np.ones((len(views), 5, 1), np.float32))
     assert blind["top1"] == 0.0
     assert max(blind[f"{name}_auc"] for name in REGIONS) == 0.0
+
+
+def test_a_share_of_the_garments_is_part_of_a_larger_share(shelf: GarmentShelf) -> None:
+    """And all of them at 1; what is left out is not drawn."""
+    whole = shelf.numbers(Fold.TRAIN)
+    half, most = (set(shelf.numbers(Fold.TRAIN, share)) for share in (0.5, 0.8))
+    assert shelf.numbers(Fold.TRAIN, 1.0) == whole
+    assert half <= most <= set(whole) and half != set(whole)
+    assert shelf.numbers(Fold.TRAIN, 0.0) == []

@@ -15,6 +15,7 @@ from rich.progress import track
 
 from index.registry import Registry
 from index.types import Filters, ItemDetails, NewPhoto, Query
+from models.evidence import CANDIDATES
 from models.preprocessing import ImageLimits, decode
 from models.runtime.describe import PhotoDescriber
 from models.taxonomy import RegionName
@@ -51,17 +52,19 @@ class Line:
         return True
 
     def check(self, data: bytes, without: str | None = None) -> list[MatchOut]:
-        """Matches of all garments of the photo, best score first."""
-        matches: list[MatchOut] = []
+        """Matches of all garments of the photo, each garment's in its order: first the first of each."""
+        ranked: list[tuple[int, MatchOut]] = []
         for garment in self.describer.describe(decode(data, ImageLimits())).garments:
             weights = self.rules.weights_of(garment.detection.category.group, None)
             query = Query(
-                garment.embeddings, garment.mirrored, weights, self.describer.models_version,
+                garment.embeddings, garment.mirrored, weights, self.describer.models_version, CANDIDATES,
                 least_weight=self.rules.policy.least_weight, filters=Filters(exclude_item_id=without),
             )  # fmt: skip
             hits = self.registry.search(query)
-            matches += judge_hits(weigh_hits(garment, hits, self.rules), weights, self.rules, None)
-        return sorted(matches, key=lambda match: -match.score)
+            matches = judge_hits(weigh_hits(garment, hits, self.rules), weights, self.rules, None)
+            matches.sort(key=lambda match: not match.kind.is_copy)
+            ranked += enumerate(matches)
+        return [match for _, match in sorted(ranked, key=lambda one: one[0])]
 
 
 def _largest(photo: DescribedPhoto) -> int:

@@ -21,7 +21,7 @@ from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.weighting import WeightTable
 from service.operating_point import FALSE_ALARMS, OperatingPoint, operate, queries_of, rows_of_untouched
 from service.policy import CohortFile, CrowdPolicy, GroupPolicy, Likelihood, OtherColour, Platt, Policy
-from service.standing import choose_score_worth, foremost, nearest_of, scores_of
+from service.standing import choose_score_worth, first_of_each, foremost, nearest_of, scores_of
 
 LEAST_PAIRS = 60
 """Fewer known copies than this in a group, and the group takes the curve of all groups together."""
@@ -57,15 +57,15 @@ def fit_policy(
     colour = _other_colour(evidence, sums)
     sums = sums - colour.cost * np.minimum(evidence.colours, colour.most)
     worth = choose_score_worth(evidence, sums, weights)
-    judged = foremost(evidence, sums + worth * scores_of(evidence, weights))
-    evidence, sums = evidence.where(judged), sums[judged]
+    standing = sums + worth * scores_of(evidence, weights)
+    judged = foremost(evidence, standing)
+    evidence, sums, pairs = evidence.where(judged), sums[judged], first_of_each(evidence, standing)[judged]
     crowd = _crowd(evidence, sums)
     sums = sums - _charges(evidence, sums, crowd)
-    pairs = _judged_pairs(evidence, sums)
     curves = {group: _curve(evidence, sums, pairs, group) for group in WeightGroup}
     probabilities = np.array([curves[WeightGroup(g)].probability(s) for s, g in zip(sums, evidence.group, strict=True)])
     best = operate(evidence, probabilities, limits, cost, weights, start)
-    even = _as_many(pairs, evidence.original)
+    even = _as_many(pairs, evidence.copied)
     ece = expected_calibration_error(probabilities[even], evidence.original[even])
     strict = {name: float(np.clip(limit + best.strictness, -1, 1)) for name, limit in limits.items()}
     changes = {
@@ -156,7 +156,7 @@ def _evidence_sums(evidence: Evidence, likelihoods: Mapping[RegionName, Likeliho
 
 
 def _judged_pairs(evidence: Evidence, scores: Floats) -> Booleans:
-    """The rows that a probability is fitted on: each known copy, and each unregistered photo's best stranger."""
+    """The rows that colour is weighed on: each known copy, and each unregistered photo's best stranger."""
     pairs = evidence.original.copy()
     for query in np.unique(evidence.query[~evidence.copied]):
         rows = np.flatnonzero(evidence.query == query)
@@ -164,9 +164,9 @@ def _judged_pairs(evidence: Evidence, scores: Floats) -> Booleans:
     return pairs
 
 
-def _as_many(pairs: Booleans, original: Booleans) -> Ids:
-    """Rows of the judged pairs, as many copies as strangers, evenly taken from those there are."""
-    parts = (np.flatnonzero(pairs & original), np.flatnonzero(pairs & ~original))
+def _as_many(pairs: Booleans, copied: Booleans) -> Ids:
+    """Rows of the judged pairs, as many of copies as of strangers, evenly taken from those there are."""
+    parts = (np.flatnonzero(pairs & copied), np.flatnonzero(pairs & ~copied))
     count = min(map(len, parts))
     return np.concatenate([part[np.arange(count) * len(part) // max(1, count)] for part in parts])
 

@@ -43,9 +43,14 @@ def foremost(evidence: Evidence, standing: Floats, most: int = LEAST_JUDGED) -> 
     return np.asarray((_places(evidence, standing) < most) | evidence.original)
 
 
+def first_of_each(evidence: Evidence, standing: Floats) -> Booleans:
+    """bool (P,): the row of each query that stands best: what an answer names first, and states a probability of."""
+    return np.asarray(_places(evidence, standing) == 0)
+
+
 def _first(evidence: Evidence, standing: Floats) -> int:
     """How many copies' originals stand first."""
-    return int((evidence.copied & evidence.original & (_places(evidence, standing) == 0)).sum())
+    return int((evidence.copied & evidence.original & first_of_each(evidence, standing)).sum())
 
 
 def _places(evidence: Evidence, standing: Floats) -> Ids:

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from models.benchmark.methods import SHIPPED
 from models.benchmark.metrics import Figure, balanced_accuracy, bootstrap
 from models.benchmark.ranking import Ranking, rank
-from models.benchmark.reliability import Reliability, reliability_of
 from models.benchmark.run import Shelf
 from models.benchmark.sets import HARD, STANDARD
 from models.benchmark.sightings import Truth
 from models.benchmark.table import EditLine, by_edit
+from service.benchmark_calibration import Calibration, calibrations_of
 from service.benchmark_verdicts import (
     Answer,
     SeenGarments,
@@ -47,15 +47,6 @@ class VerdictLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """Of the best hit a garment, copies of one set and originals without a copy 1:1, `pairs` in all."""
-
-    name: str
-    pairs: int
-    reliability: Reliability
-
-
-@dataclass(frozen=True, slots=True)
 class VerdictReport:
     """`edits`: set → its kinds of edits."""
 
@@ -77,7 +68,10 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
     hidden = {name: _one_design(name, same) for name in np.unique(untouched.rows.owners).tolist()}
     quiet = answer_all(untouched, gallery, rules, "judging photos that nobody copied", hidden)
     lines: list[VerdictLine] = []
-    calibrations, edits = [], {}
+    calibrations: list[Calibration] = []
+    edits = {}
+    main = untouched.rows.largest
+    alone = [answer for answer, chosen in zip(quiet, main.tolist(), strict=True) if chosen]
     for name in SETS:
         copies = _see(shelf, photos.copies[name], name).largest()
         answers = answer_all(copies, gallery, rules, f"judging {name}")
@@ -86,7 +80,8 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
         lines += _lines_of_places(name, places, [answer.owner for answer in answers])
         lines += _lines_of_copies(name, answers, found)
         lines.append(_line_of_regions(name, copies, originals, rules))
-        calibrations += _calibration(name, answers, quiet, untouched, gallery)
+        groups = copies.rows.groups, untouched.rows.groups[main]
+        calibrations += calibrations_of(name, (answers, alone), groups, gallery)
         ranking = rank(shelf.trial(name, SHIPPED, rules.policy.least_weight), rules.weights)
         edits[name] = tuple(_by_edit(answers, found, places, ranking))
     lines.append(_line("false alarms: photos with no copy registered, called a copy", "≤ 0.01", *_alarms(quiet)))
@@ -185,25 +180,6 @@ def _line_of_pairs(pairs: Sequence[tuple[str, str]], untouched: SeenGarments, ru
         called.append(any(match.verdict.is_copy for match in both))
         names.append(a)
     return _line("look-alikes judged similar by eye, called a copy", "≤ 0.02", called, names)
-
-
-def _calibration(
-    name: str, answers: Sequence[Answer], quiet: Sequence[Answer], untouched: SeenGarments, gallery: SeenGarments
-) -> list[Calibration]:
-    """As many copies as originals without a copy; of each the hit that stands first."""
-    alone = [answer for answer, main in zip(quiet, untouched.rows.largest.tolist(), strict=True) if main]
-    copied = [
-        (match.probability, bool(gallery.rows.owners[place] == answer.owner))
-        for answer in answers
-        for place, match in answer.matches[:1]
-    ]
-    strangers = [(match.probability, False) for answer in alone for _, match in answer.matches[:1]]
-    count = min(len(copied), len(strangers))
-    if not count:
-        return []
-    pairs = [part[at * len(part) // count] for part in (copied, strangers) for at in range(count)]
-    stated, happened = zip(*pairs, strict=True)
-    return [Calibration(name, len(pairs), reliability_of(stated, happened))]
 
 
 def _by_edit(

@@ -76,14 +76,22 @@ def _draw_reliability(report: BenchmarkReport, folder: Path) -> str:
     import matplotlib.pyplot as plt
 
     parts = report.verdicts.calibrations
-    figure, grid = plt.subplots(1, len(parts), figsize=(4.5 * len(parts), 4.5), layout="constrained")
-    for axes, one in zip(np.atleast_1d(grid), parts, strict=True):
+    names, groups = list(dict.fromkeys(one.name for one in parts)), list(dict.fromkeys(one.group for one in parts))
+    shape = len(names), len(groups)
+    figure, grid = plt.subplots(*shape, figsize=(3.4 * shape[1], 3.6 * shape[0]), layout="constrained", squeeze=False)
+    for axes in grid.ravel():
+        axes.set_visible(False)
+    for one in parts:
+        axes = grid[names.index(one.name), groups.index(one.group)]
+        axes.set_visible(True)
         bins = one.reliability.bins
         axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1)
         axes.plot([b.stated for b in bins], [b.happened for b in bins], "o-")
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="stated probability", ylabel="share that were copies")
         axes.set_title(
-            f"{one.name}: {one.pairs} pairs, ECE {one.reliability.error:.3f}, skill {one.reliability.skill:.3f}", size=9
+            f"{one.name}, {one.group}: {one.pairs} pairs\n"
+            f"ECE {one.reliability.error:.3f}, skill {one.reliability.skill:.3f}",
+            size=8,
         )
         axes.set_aspect("equal")
         axes.grid(alpha=0.3)

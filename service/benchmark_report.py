@@ -88,7 +88,7 @@ def _must_reach(report: BenchmarkReport) -> Iterator[tuple[str, str, Figure | No
                 yield f"{name}, gain of {question}: {metric}", "interval above 0", figure
     for line in report.verdicts.lines:
         yield line.measure, line.asked, line.figure
-    for one in report.verdicts.calibrations:
+    for one in (part for part in report.verdicts.calibrations if part.group == ALL):
         for words, asked, value in (
             ("calibration error (ECE)", "≤ 0.05", one.reliability.error),
             ("Brier skill", "≥ 0.50", one.reliability.skill),
@@ -138,10 +138,10 @@ def _verdicts(verdicts: VerdictReport) -> Iterator[str]:
     yield _table(["measure", "asked", "measured", "n"], rows)
     yield "### Calibration: best hit a garment, copies and originals 1:1, ten equal-mass bins"
     calibrated = [
-        [one.name, str(one.pairs), f"{one.reliability.error:.3f}", f"{one.reliability.skill:.3f}"]
+        [one.name, one.group, str(one.pairs), f"{one.reliability.error:.3f}", f"{one.reliability.skill:.3f}"]
         for one in verdicts.calibrations
     ]
-    yield _table(["set", "pairs", "ECE", "Brier skill"], calibrated)
+    yield _table(["set", "group", "pairs", "ECE", "Brier skill"], calibrated)
 
 
 def _told(plan: Mapping[str, Any]) -> str:

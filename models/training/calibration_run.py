@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.background import read_cohort
+from models.benchmark.made_copies import make_copy
+from models.benchmark.sets import CALIBRATION
 from models.evidence import Evidence
 from models.manifest import file_sha256
 from models.runtime.describe import PhotoDescriber
@@ -19,7 +21,10 @@ from models.weighting import read_weight_table
 def compare_strangers(
     describer: PhotoDescriber, weights: Path, root: Path, work: Path, seeds: Sequence[int]
 ) -> Evidence:
-    """Evidence from the calibration fold and the unread garments; `work` holds `complete.jsonl` and `unread.jsonl`."""
+    """Evidence from the calibration fold and the unread garments; `work` holds `complete.jsonl` and `unread.jsonl`.
+
+    Regions are altered as often as `edits.json` says: what region weights are learnt for is what the benchmark asks.
+    """
     calibration = read_originals(root, work / "complete.jsonl", Fold.CALIBRATION)
     known = [*calibration, *read_originals(root, work / "complete.jsonl", Fold.TRAIN)]
     unread = {garment.photo: garment.path for garment in read_garments(root) if is_unread(garment)}
@@ -32,11 +37,12 @@ def compare_strangers(
         read_cohort(cohort_file, file_sha256(cohort_file)),
         read_same_designs(root),
     )
+    maker = copy_maker(root, work / "complete.jsonl")
     untouched = [name for name in (*(one.garment.photo for one in calibration), *unread) if name in described]
     return gather_evidence(
         describer.describe,
         comparisons,
-        copy_maker(root, work / "complete.jsonl"),
+        lambda original, seed: make_copy(maker, original, CALIBRATION, seed),
         [*calibration, *read_unread(root, work / "unread.jsonl")],
         untouched,
         seeds,

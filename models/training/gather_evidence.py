@@ -16,7 +16,7 @@ from models.preprocessing import ImageLimits, decode
 from models.regions import absent_once
 from models.scoring import UPRIGHT_PREFERENCE, colour_shifts, common_colour_change, region_cosines
 from models.taxonomy import REGIONS
-from models.training.data.copies import Copy, CopyMaker, Original
+from models.training.data.copies import Copy, Original
 from models.types import DescribedGarment, DescribedPhoto, Image, RegionEmbeddings
 from models.weighting import WeightTable
 
@@ -118,20 +118,20 @@ class Comparisons:
 def gather_evidence(
     describe: Describe,
     comparisons: Comparisons,
-    maker: CopyMaker,
+    copy_of: Callable[[Original, int], Copy | None],
     strangers: Sequence[Original],
     untouched: Iterable[str],
     seeds: Sequence[int],
 ) -> Evidence:
-    """Copies (one a seed) of `strangers` against the gallery with their original in it, and each photo of `untouched`
-    (names of the gallery's) against the gallery without it.
+    """Copies of `strangers` (`copy_of` an original and a seed) against the gallery with their original in it, and each
+    photo of `untouched` (names of the gallery's) against the gallery without it.
 
     Garments that the detector does not find bring no rows: the benchmark counts them, thresholds cannot.
     """
     rows: list[_Row] = []
     number = 0
     for original in track(strangers, "comparing copies"):
-        for copy in filter(None, (maker.copy(original, seed) for seed in seeds)):
+        for copy in filter(None, (copy_of(original, seed) for seed in seeds)):
             garment = largest_garment(describe(decode(copy.jpeg(), ImageLimits())))
             if garment is not None:
                 rows += comparisons.of(number, garment, copy, registered=True)

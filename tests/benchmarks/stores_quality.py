@@ -148,9 +148,9 @@ def _is_any(_other: StorePhoto) -> bool:
 
 
 QUESTIONS = (
-    Question("another colourway from the front, among all items, top-1", "≥ 0.85", _is_other_colourway, _is_any),
-    Question("the back view from the front, among the backs of all items, top-1", "≥ 0.45", _is_back, _is_a_back),
-    Question("the back view from the front, among all photos of all other items, top-1", "–", _is_back, _is_any),
+    Question("another colourway from the front, among all items, top-1", "≥ 0.93", _is_other_colourway, _is_any),
+    Question("the back view from the front, among the backs of all items, top-1", "≥ 0.60", _is_back, _is_a_back),
+    Question("the back view from the front, among all photos of all other items, top-1", "≥ 0.60", _is_back, _is_any),
 )
 
 

@@ -12,8 +12,9 @@ from models.benchmark.ranking import Ranking
 from models.benchmark.reliability import reliability_of
 from models.benchmark.run import SetReport
 from models.benchmark.sets import HARD, STANDARD
-from models.benchmark.table import by_edit, gain_of, lines_of
-from service.benchmark_measures import Calibration, VerdictLine, VerdictReport
+from models.benchmark.table import ALL, by_edit, gain_of, lines_of
+from service.benchmark_calibration import Calibration
+from service.benchmark_measures import VerdictLine, VerdictReport
 from service.benchmark_report import LEARNED, BenchmarkReport, reached
 
 TRADITIONAL = "Traditional"
@@ -35,7 +36,7 @@ def report_of(size: Size = QUICK, missing: tuple[str, ...] = ("pcb",)) -> Benchm
             VerdictLine("false alarms", "≤ 0.01", bootstrap([0, 0, 1], ["a", "b", "c"])),
             VerdictLine("nothing", "–", NOTHING),
         ),
-        (Calibration("hard", 4, reliability_of([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])),),
+        (Calibration("hard", ALL, 4, reliability_of([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])),),
         {"hard": edits, "standard": ()},
     )
     sets = tuple(SetReport(name, 3, 3, 3000, lines, (gain,)) for name in ("standard", "hard"))

@@ -50,7 +50,8 @@ The hardness was frozen on training contributors (`python -m models.training har
 CALIBRATION = replace(STANDARD, name="calibration")
 """Not published: copies of calibration garments, of which region weights and thresholds are learnt."""
 UNIFORM = tuple(replace(plan, name=f"{plan.name}, uniform prior", uniform=True) for plan in (STANDARD, HARD))
-"""The same two sets without the odds that region weights were learned under."""
+"""The same two sets with every region drawn as often as the others, as region weights `learned-5` were learnt: what
+weights gain in the published sets must not come from knowing their odds."""
 
 
 @cache

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,11 +15,13 @@ from models.regions import locate_regions
 from models.runtime.embedder import RegionEmbedder, both_orientations
 from models.runtime.session import OnnxSession
 from models.training.checkpoint import load_checkpoint, load_exported
+from models.training.embedder.dataset import Studio, TripletBatches
 from models.training.embedder.export import export_embedder
 from models.training.embedder.network import EmbedderDesign
+from models.training.embedder.objective import Margins, RegionTriplets
 from models.training.embedder.shelf import GarmentShelf
 from models.training.embedder.train import EmbedderRecipe, build_network, train_embedder
-from models.training.fit import Schedule
+from models.training.fit import Schedule, seed_everything
 from models.types import Detection, Image
 from tests.models.training.data.drawn_garments import t_shirt
 from tests.models.training.embedder.conftest import PLAN
@@ -83,3 +86,20 @@ def test_a_run_may_start_from_an_exported_file(shelf: GarmentShelf, checkpoint: 
     other = build_network(replace(RECIPE.design, width=24), pretrained=False)
     with pytest.raises(ModelFileError, match=r"embedder\.onnx holds no"):
         load_exported(tmp_path / "out" / "embedder.onnx", other)
+
+
+def test_one_batch_is_learnt_by_heart(shelf: GarmentShelf) -> None:
+    """The wiring learns: views, triplets and gradients belong together."""
+    seed_everything(3)
+    network = build_network(EmbedderDesign(width=32, dimension=16)).train()
+    batch = TripletBatches(shelf, Studio(shelf, PLAN, 3), PLAN, [], 3, 0)[0]
+    objective = RegionTriplets(Margins())
+    optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=1e-3)
+    sums = []
+    for _ in range(12):
+        loss = torch.stack(list(objective(network, batch).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        sums.append(float(loss.detach()))
+    assert np.mean(sums[-3:]) < 0.6 * np.mean(sums[:3])

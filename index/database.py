@@ -165,5 +165,6 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_postgresql(connection: Connection) -> None:
     if connection.get_execution_options().get("selvedge_writes", False):
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+        # Sent together: each question asked of the server alone costs its way there and back.
+        timeout = f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'"
+        run(connection, f"{timeout}; SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")

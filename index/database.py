@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
+from index.driver_statements import run
 from index.errors import IndexUnavailable, InvalidQuery
 from index.group_commit import GroupCommit
 from index.schema import is_current, prepare_schema
@@ -159,10 +160,11 @@ def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("selvedge_migrates", False):
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("selvedge_writes", False) else "BEGIN")
+    run(connection, "BEGIN IMMEDIATE" if options.get("selvedge_writes", False) else "BEGIN")
 
 
 def _begin_postgresql(connection: Connection) -> None:
     if connection.get_execution_options().get("selvedge_writes", False):
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+        # Sent together: each question asked of the server alone costs its way there and back.
+        timeout = f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'"
+        run(connection, f"{timeout}; SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")

@@ -38,7 +38,7 @@ def garment_to_row(garment: DescribedGarment) -> dict[str, Any]:
         "box": _box_to_json(detection.box),
         "regions": [_region_to_json(region) for region in garment.regions],
         "landmarks": _to_bytes(points),
-        "colours": _to_bytes(np.stack([garment.embeddings.colours, garment.mirrored.colours])),
+        "colours": _to_bytes(garment.embeddings.colours) + _to_bytes(garment.mirrored.colours),
         "fingerprint": garment.fingerprint,
         "mirrored_fingerprint": garment.mirrored_fingerprint,
         "mirrored_vectors": _to_bytes(garment.mirrored.vectors),
@@ -71,7 +71,7 @@ def _region_rows(data: bytes) -> npt.NDArray[np.float32]:
 
 
 def _to_bytes(array: npt.NDArray[Any]) -> bytes:
-    return array.astype("<f4").tobytes()
+    return array.astype("<f4", copy=False).tobytes()
 
 
 def _box_to_json(box: Box) -> list[float]:

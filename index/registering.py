@@ -6,18 +6,19 @@ one by one. What needs no record is done before the transaction, where it keeps 
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, tuple_
+from sqlalchemy import Connection, delete, func, insert, select
 
+from index.driver_statements import Insert, ask, kept
 from index.errors import EmbeddingMismatch
 from index.garment_rows import GARMENT_COLUMNS, garment_to_row
 from index.generations import Description, insert_description, is_described
-from index.inserting import Insert, kept
 from index.moments import moment_text
 from index.print_rows import PRINT_COLUMNS, insert_print
 from index.reading import last_sequence, number_of
@@ -27,13 +28,8 @@ from index.writing import DETAIL_COLUMNS, append_change, details_said, merge_det
 from models.taxonomy import REGION_COUNT
 
 PHOTO_ID_DIGITS = 24
-# Built once: to build a statement takes SQLAlchemy longer than SQLite takes to run it.
-_KNOWN = select(ItemRecord.tenant, ItemRecord.item_id).where(
-    tuple_(ItemRecord.tenant, ItemRecord.item_id).in_(bindparam("places", expanding=True))
-)
-_HELD_BYTES = (
-    select(func.length(GarmentRecord.vectors)).where(GarmentRecord.models_version == bindparam("version")).limit(1)
-)
+_KNOWN = "SELECT tenant, item_id FROM items WHERE (tenant, item_id) IN (VALUES {})"
+_HELD_BYTES = "SELECT length(vectors) FROM garments WHERE models_version = ? LIMIT 1"
 _ITEMS = Insert(ItemRecord, ("number", "tenant", "item_id", "created_at", "updated_at", *DETAIL_COLUMNS))
 _PHOTO_COLUMNS = ("number", "item_number", "photo_id", "sha256", "width", "height", "models_version", "added_at")
 _PHOTOS = Insert(PhotoRecord, _PHOTO_COLUMNS)
@@ -43,10 +39,10 @@ _GARMENTS = Insert(
 )
 _PRINTS = Insert(PrintRecord, PRINT_COLUMNS)
 _CHANGES = Insert(ChangeRecord, ("sequence", "kind", "item_number", "tenant", "item_id", "at"))
-_LAST_NUMBERS = text("SELECT name, seq FROM sqlite_sequence")
-_NEXT_NUMBERS = text(
+_LAST_NUMBERS = "SELECT name, seq FROM sqlite_sequence"
+_NEXT_NUMBERS = (
     "SELECT nextval(pg_get_serial_sequence('items', 'number')), nextval(pg_get_serial_sequence('photos', 'number')),"
-    " nextval(pg_get_serial_sequence('changes', 'sequence')) FROM generate_series(1, :count)"
+    " nextval(pg_get_serial_sequence('changes', 'sequence')) FROM generate_series(1, ?)"
 )
 
 
@@ -77,7 +73,8 @@ class PreparedPhoto:
 def register_photos(connection: Connection, photos: Sequence[PreparedPhoto]) -> list[Added]:
     """As if each were registered alone, those of new items first; raises if any of them cannot be."""
     places = {(one.photo.tenant, one.photo.item_id): n for n, one in reversed(list(enumerate(photos)))}
-    for tenant, item_id in connection.execute(_KNOWN, {"places": list(places)}):
+    known = _KNOWN.format(", ".join(["(?, ?)"] * len(places)))
+    for tenant, item_id in ask(connection, known, list(itertools.chain.from_iterable(places))):
         del places[tenant, item_id]
     fresh = sorted(places.values())
     added = dict(zip(fresh, _register_new_items(connection, [photos[n] for n in fresh]), strict=True))
@@ -146,8 +143,8 @@ def _next_numbers(connection: Connection, count: int) -> list[tuple[int, int, in
     To let the database number the rows would take a statement for each in SQLite, so as to know which got which.
     """
     if connection.dialect.name == "postgresql":
-        return [(row[0], row[1], row[2]) for row in connection.execute(_NEXT_NUMBERS, {"count": count})]
-    last: dict[str, int] = {row[0]: row[1] for row in connection.execute(_LAST_NUMBERS)}
+        return [(row[0], row[1], row[2]) for row in ask(connection, _NEXT_NUMBERS, [count])]
+    last: dict[str, int] = dict(ask(connection, _LAST_NUMBERS))
     items, photos, changes = (last.get(table, 0) for table in ("items", "photos", "changes"))
     return [(items + n, photos + n, changes + n) for n in range(1, count + 1)]
 
@@ -157,8 +154,8 @@ def _check_dimensions(connection: Connection, photos: Sequence[NewPhoto]) -> Non
     for photo in photos:
         said[photo.models_version] |= {garment.embeddings.dimension for garment in photo.garments}
     for version, dimensions in said.items():
-        bytes_held = connection.scalar(_HELD_BYTES, {"version": version})
-        held = dimensions if bytes_held is None else {bytes_held // 4 // REGION_COUNT}
+        rows = ask(connection, _HELD_BYTES, [version])
+        held = {rows[0][0] // 4 // REGION_COUNT} if rows else dimensions
         if len(dimensions | held) != 1:
             raise EmbeddingMismatch(f"models {version} made vectors of {held}, not {dimensions} numbers")
 

@@ -147,12 +147,12 @@ class RegionEmbeddings:
     @property
     def visible(self) -> npt.NDArray[np.bool_]:
         """bool (5,)."""
-        return np.asarray(np.abs(self.vectors).sum(axis=1) > 0)
+        return np.asarray(self.vectors.any(axis=1))
 
     @property
     def mask(self) -> int:
         """Visible regions as bits, `REGIONS[0]` the lowest: 0..31. Catalogue items are grouped by it."""
-        return int((self.visible * (1 << np.arange(REGION_COUNT))).sum())
+        return int(np.packbits(self.visible, bitorder="little")[0])
 
     def mirrored_rows(self) -> RegionEmbeddings:
         """The same rows under the names that the regions have in the flipped picture."""

@@ -15,6 +15,7 @@ from models.benchmark.ranking import Ranking, rank
 from models.benchmark.run import Shelf
 from models.benchmark.sets import HARD, STANDARD
 from models.benchmark.sightings import Truth
+from models.benchmark.stores import StoresReport
 from models.benchmark.table import EditLine, by_edit
 from service.benchmark_calibration import Calibration, calibrations_of
 from service.benchmark_verdicts import (
@@ -88,6 +89,14 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
     lines += _lines_of_negatives(shelf, rules, gallery)
     lines.append(_line_of_pairs(photos.pairs, untouched.largest(), rules))
     return VerdictReport(tuple(lines), tuple(calibrations), edits)
+
+
+def lines_of_stores(stores: StoresReport) -> tuple[VerdictLine, ...]:
+    """Same-garment search on real products, as `POST /search` ranks: nothing here was made."""
+    return tuple(
+        _line(f"stores: {answer.question.words}", answer.question.bar, answer.found, answer.products)
+        for answer in stores.answers
+    )
 
 
 def _see(shelf: Shelf, paths: Sequence[Path], words: str) -> SeenGarments:

@@ -14,7 +14,7 @@ from models.benchmark.ranking import METRICS
 from models.benchmark.run import SetReport
 from models.benchmark.sets import HARD, STANDARD
 from models.benchmark.table import ALL
-from service.benchmark_measures import VerdictReport
+from service.benchmark_measures import VerdictLine, VerdictReport
 
 LEARNED = "shipped, learned weights"
 
@@ -29,6 +29,7 @@ class BenchmarkReport:
     versions: Mapping[str, str]
     sets: tuple[SetReport, ...]
     verdicts: VerdictReport
+    stores: tuple[VerdictLine, ...]
     missing: tuple[str, ...]
 
     def as_json(self) -> str:
@@ -61,7 +62,7 @@ def _preface(report: BenchmarkReport) -> Iterator[str]:
     yield "\n".join(f"- {name}: {_told(plan)}" for name, plan in report.plans.items())
     if report.missing:
         yield f"**Not measured here** (no such network was given with `--ablations`): {', '.join(report.missing)}."
-    if report.size.originals < 100:
+    if not report.size.whole:
         yield "**A small run: it shows that all works, its figures mean little.**"
 
 
@@ -86,7 +87,7 @@ def _must_reach(report: BenchmarkReport) -> Iterator[tuple[str, str, Figure | No
             for metric in ("recall@20", "mAP"):
                 figure = _gain(report, name, question, metric)
                 yield f"{name}, gain of {question}: {metric}", "interval above 0", figure
-    for line in report.verdicts.lines:
+    for line in (*report.verdicts.lines, *report.stores):
         yield line.measure, line.asked, line.figure
     for one in (part for part in report.verdicts.calibrations if part.group == ALL):
         for words, asked, value in (

@@ -43,6 +43,11 @@ class Size:
     distractors: int | None = None
     untouched: int | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether its figures mean something."""
+        return self.originals >= 100
+
 
 QUICK = Size(originals=12, copies=1, distractors=100, untouched=40)
 """Shows that all works; its figures mean little."""

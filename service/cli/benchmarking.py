@@ -59,8 +59,9 @@ def measure(settings: Settings, data: Path | None, ablations: Path | None, cache
     from models.benchmark.photos import look_at_all
     from models.benchmark.run import Shelf, measure_sets, open_studio, shipped_network
     from models.benchmark.sets import HARD, NEGATIVE, STANDARD
+    from models.benchmark.stores import ask_stores
     from models.training.data.readers import data_root, read_same_designs
-    from service.benchmark_measures import measure_verdicts
+    from service.benchmark_measures import lines_of_stores, measure_verdicts
     from service.benchmark_report import BenchmarkReport
     from service.bootstrap import load_describer, load_rules
 
@@ -82,5 +83,7 @@ def measure(settings: Settings, data: Path | None, ablations: Path | None, cache
         },
         sets=tuple(measure_sets(shelf, rules.weights, rules.policy.least_weight)),
         verdicts=measure_verdicts(shelf, rules, read_same_designs(root)),
+        # A small run is for seeing that all works, and there are 334 of them.
+        stores=lines_of_stores(ask_stores(describer.describe, root)) if size.whole else (),
         missing=tuple(missing_rows(networks)),
     )

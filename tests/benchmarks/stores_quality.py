@@ -1,164 +1,28 @@
-"""Stores: does the front find another colourway, and the back view, of the same product among all tops?
-
-The embedder was trained on no store product, so the two folds that the data set asks for are pooled by construction.
-Back views are asked for twice: among the back views of all items, which is the gallery in which plain ImageNet features
-reach the 0.46 that the bar was set by (0.45 to 0.48 measured here), and among all photos, fronts of strangers included,
-where those features reach 0.11 to 0.18.
-"""
+"""The stores' questions of `selvedge benchmark` (`models/benchmark/stores.py`), by themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from rich.progress import track
-
-from models.preprocessing import ImageLimits, decode
-from models.scoring import Likeness, colour_distance, region_cosines, seen_mirrored, weighted_score
-from models.training.data.readers import StorePhoto, read_stores
-from models.types import DescribedGarment, DescribedPhoto, Image
-from models.weighting import RegionWeights
+from models.benchmark.stores import Describe, ask_stores
+from models.scoring import Likeness
 from tests.benchmarks.tables import Report, share
-
-FRONTS = ("main", "front", "1")
-Describe = Callable[[Image], DescribedPhoto]
-Seen = tuple[StorePhoto, DescribedGarment | None]
-PLAIN = Likeness(0.0, 0.0, 0.0)
-GRID = [
-    Likeness(cost, most, bonus)
-    for cost in (0.0, 0.002, 0.004, 0.006, 0.008, 0.01, 0.012)
-    for most in (15.0, 25.0, 40.0)
-    for bonus in (0.0, 0.03, 0.06)
-]
-LEAST_COLOURWAYS = 0.9
-"""Colourways found beyond this are worth no back view."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of each front view, and which photos of other products stand in the way."""
-
-    words: str
-    bar: str
-    is_wanted: Callable[[StorePhoto, StorePhoto], bool]
-    in_gallery: Callable[[StorePhoto], bool]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Front views (rows) against all photos: S, colour distance, whether both are of one group."""
-
-    scores: npt.NDArray[np.float64]
-    distances: npt.NDArray[np.float64]
-    groups: npt.NDArray[np.float64]
 
 
 def measure(describe: Describe, root: Path) -> Report:
     """Top-1 by likeness, as `POST /search` ranks; its settings for each fold are chosen on the other."""
-    photos = [photo for photo in read_stores(root) if photo.is_top]
-    seen: list[Seen] = [
-        (photo, _upper_garment(describe(decode(photo.path.read_bytes(), ImageLimits()))))
-        for photo in track(photos, "stores")
-    ]
-    pairs = compare_all(seen)
-    chosen = {fold: choose_likeness(seen, pairs, 1 - fold) for fold in (0, 1)}
+    asked = ask_stores(describe, root)
     report = Report("Stores, tops, both folds pooled (the embedder saw no store photo)")
-    for question in QUESTIONS:
-        hits = [hit for fold in (0, 1) for hit in top_1(seen, pairs, chosen[fold], question, fold)]
-        report.add(question.words, question.bar, share(hits), len(hits))
-        plain = [hit for fold in (0, 1) for hit in top_1(seen, pairs, PLAIN, question, fold)]
-        report.add("– by S alone", "–", share(plain), len(plain))
-    lost = sum(garment is None for _, garment in seen)
-    report.notes.append(f"{lost} of {len(photos)} photos: no upper garment found; asked with, they count as misses")
+    for answer in asked.answers:
+        report.add(answer.question.words, answer.question.bar, share(answer.found), len(answer.found))
+        report.add("– by S alone", "–", share(answer.by_score), len(answer.by_score))
+    report.notes.append(f"{asked.lost} of {asked.photos} photos: no upper garment found; asked with, they are misses")
     report.notes.append(
-        "likeness (chosen on the other fold): " + "; ".join(f"fold {f} {_told(c)}" for f, c in chosen.items())
+        "likeness (chosen on the other fold): " + "; ".join(f"fold {f} {_told(c)}" for f, c in enumerate(asked.chosen))
     )
-    report.notes.append(f"likeness chosen on both folds, as shipped: {_told(choose_likeness(seen, pairs, None))}")
+    report.notes.append(f"likeness chosen on both folds, as shipped: {_told(asked.shipped)}")
     return report
-
-
-def compare_all(seen: list[Seen]) -> Pairs:
-    """Every front view against every photo; what was not found resembles nothing."""
-    count = len(seen)
-    scores, distances, groups = np.full((count, count), -1.0), np.full((count, count), np.nan), np.zeros((count, count))
-    for row, (photo, garment) in enumerate(track(seen, "comparing")):
-        if photo.view not in FRONTS or garment is None:
-            continue
-        for column, (_, other) in enumerate(seen):
-            if other is None:
-                continue
-            both = (garment.embeddings, garment.mirrored)
-            of = [weighted_score(region_cosines(one, other.embeddings), RegionWeights.equal()) for one in both]
-            best = int(seen_mirrored(*of))
-            scores[row, column] = of[best]
-            distances[row, column] = colour_distance(both[best], other.embeddings)
-            groups[row, column] = garment.detection.category.group is other.detection.category.group
-    return Pairs(scores, distances, groups)
-
-
-def choose_likeness(seen: list[Seen], pairs: Pairs, fold: int | None) -> Likeness:
-    """The settings that find most backs while other colourways are still found; of one fold, or of both."""
-
-    def found(likeness: Likeness, question: Question) -> float:
-        return float(np.mean([*top_1(seen, pairs, likeness, question, fold), 0.0]))
-
-    def worth(likeness: Likeness) -> float:
-        return found(likeness, QUESTIONS[1]) + min(found(likeness, QUESTIONS[0]), LEAST_COLOURWAYS)
-
-    return max(GRID, key=worth)
-
-
-def top_1(seen: list[Seen], pairs: Pairs, likeness: Likeness, question: Question, fold: int | None) -> list[bool]:
-    """For each front view of a fold that has a wanted photo of its product: is one of those the best?"""
-    charged = np.minimum(np.where(np.isnan(pairs.distances), np.inf, pairs.distances), likeness.most_colour)
-    alike = pairs.scores - likeness.colour_cost * charged + likeness.group_bonus * pairs.groups
-    hits = []
-    for row, (photo, garment) in enumerate(seen):
-        if photo.view not in FRONTS or (fold is not None and photo.fold != fold):
-            continue
-        own = np.array([_product(other) == _product(photo) for other, _ in seen])
-        wanted = own & np.array([question.is_wanted(photo, other) for other, _ in seen])
-        gallery = ~own & np.array([question.in_gallery(other) for other, _ in seen])
-        if wanted.any():
-            hits.append(garment is not None and bool(alike[row, wanted].max() > alike[row, gallery].max()))
-    return hits
 
 
 def _told(likeness: Likeness) -> str:
     return f"{likeness.colour_cost:g} a ΔE up to {likeness.most_colour:g}, {likeness.group_bonus:g} for one group"
-
-
-def _is_other_colourway(own: StorePhoto, other: StorePhoto) -> bool:
-    return other.view in FRONTS and other.colour != own.colour
-
-
-def _is_back(own: StorePhoto, other: StorePhoto) -> bool:
-    return other.view == "back"
-
-
-def _is_a_back(other: StorePhoto) -> bool:
-    return other.view == "back"
-
-
-def _is_any(_other: StorePhoto) -> bool:
-    return True
-
-
-QUESTIONS = (
-    Question("another colourway from the front, among all items, top-1", "≥ 0.93", _is_other_colourway, _is_any),
-    Question("the back view from the front, among the backs of all items, top-1", "≥ 0.60", _is_back, _is_a_back),
-    Question("the back view from the front, among all photos of all other items, top-1", "≥ 0.60", _is_back, _is_any),
-)
-
-
-def _product(photo: StorePhoto) -> tuple[str, str]:
-    return photo.store, photo.product
-
-
-def _upper_garment(photo: DescribedPhoto) -> DescribedGarment | None:
-    """The largest garment that is no bottom: these products are tops, worn with trousers."""
-    upper = [g for g in photo.garments if not g.detection.category.is_bottom]
-    return max(upper, key=lambda g: g.detection.box.area, default=None)

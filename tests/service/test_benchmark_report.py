@@ -40,15 +40,17 @@ def report_of(size: Size = QUICK, missing: tuple[str, ...] = ("pcb",)) -> Benchm
         {"hard": edits, "standard": ()},
     )
     sets = tuple(SetReport(name, 3, 3, 3000, lines, (gain,)) for name in ("standard", "hard"))
+    stores = (VerdictLine("stores: another colourway", "≥ 0.93", bootstrap([1, 1, 0], ["a", "b", "c"])),)
     plans = {plan.name: asdict(plan) for plan in (STANDARD, HARD)}
-    return BenchmarkReport(size, plans, {"policy": "p-1"}, sets, verdicts, missing)
+    return BenchmarkReport(size, plans, {"policy": "p-1"}, sets, verdicts, stores, missing)
 
 
 def test_every_table_is_written() -> None:
     """Sets, gains, verdicts, calibration, kinds of edits, and the plots that were drawn."""
     text = report_of().markdown(["methods.png"])
     for words in ("## hard: 3 copies of 3 garments, gallery 3000", "as shipped over Traditional", "false alarms",
-                  "Brier skill", "| band | 2 |", "![methods](methods.png)", "policy: p-1"):  # fmt: skip
+                  "Brier skill", "| band | 2 |", "| stores: another colourway | ≥ 0.93 | 0.667",
+                  "![methods](methods.png)", "policy: p-1"):  # fmt: skip
         assert words in text, words
 
 

@@ -36,15 +36,31 @@ def detector(
     typer.echo(export_detector(work / "detector", work, root, recipe, warm=started_from, more=more).quality)
 
 
-def landmarker(work: Work = WORK, data: Data = None, threads: int = 2) -> None:
+def landmarker(
+    work: Work = WORK,
+    data: Data = None,
+    threads: int = 2,
+    trunk: Annotated[str, typer.Option(help="efficientnet_lite0, or a timm model such as hrnet_w18_small.")] = (
+        "efficientnet_lite0"
+    ),
+    frozen_stages: Annotated[int, typer.Option(help="Of the trunk's stages those that do not learn.")] = 5,
+    simple_baseline: Annotated[bool, typer.Option(help="No lateral connections: the baseline.")] = False,
+    epochs: Annotated[int, typer.Option(help="Epochs.")] = 16,
+) -> None:
     """Train the landmark network on `labels`, or go on with its checkpoint, and export it.
 
     Example: python -m models.training landmarker --threads 2
     """
+    from dataclasses import replace
+
     from models.training.landmarker.export import export_landmarker
     from models.training.landmarker.recipe import LandmarkerRecipe, train_landmarker
 
-    recipe, labels = LandmarkerRecipe(), work / "labels.jsonl"
+    recipe, labels = (
+        LandmarkerRecipe(trunk, frozen_stages=frozen_stages, laterals=not simple_baseline),
+        work / "labels.jsonl",
+    )
+    recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=epochs))
     train_landmarker(data_root(data), labels, work / "landmarker", recipe, threads=threads)
     export_landmarker(
         work / "landmarker", work / "landmarker.onnx", recipe=recipe, data_root=data_root(data), labels=labels

@@ -17,30 +17,43 @@ MAP_SIDE = 56
 
 
 class Rise(nn.Module):
-    """Doubles the side of a map and adds the trunk's map of that size."""
+    """Doubles the side of a map and adds the trunk's map of that size, if it is given one."""
 
-    def __init__(self, coarse: int, lateral: int, width: int) -> None:
+    def __init__(self, coarse: int, lateral: int | None, width: int) -> None:
         super().__init__()
         self.up = nn.ConvTranspose2d(coarse, width, kernel_size=4, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(width)
-        self.lateral = nn.Conv2d(lateral, width, kernel_size=1)
+        self.lateral = None if lateral is None else nn.Conv2d(lateral, width, kernel_size=1)
 
     def forward(self, coarse_BCHW: Tensor, fine_BCHW: Tensor) -> Tensor:
-        return torch.relu(self.norm(self.up(coarse_BCHW)) + self.lateral(fine_BCHW))
+        risen = self.norm(self.up(coarse_BCHW))
+        return torch.relu(risen if self.lateral is None else risen + self.lateral(fine_BCHW))
 
 
 class LandmarkNetwork(nn.Module):
-    """float32 (B, 3, 224, 224), normalised → float32 (B, 81, 56, 56); a landmark's map peaks at 1."""
+    """float32 (B, 3, 224, 224), normalised → float32 (B, 81, 56, 56); a landmark's map peaks at 1.
+
+    Without `laterals` it is the Simple Baseline: three transposed convolutions on the coarsest map and nothing else.
+    """
 
     def __init__(
-        self, trunk: str = "efficientnet_lite0", *, width: int = 96, frozen_stages: int = 5, pretrained: bool = True
+        self,
+        trunk: str = "efficientnet_lite0",
+        *,
+        width: int = 96,
+        frozen_stages: int = 5,
+        laterals: bool = True,
+        pretrained: bool = True,
     ) -> None:
         super().__init__()
         self.trunk = build_trunk(trunk, pretrained=pretrained)
         self.trunk.freeze_front(frozen_stages)
         quicken(self.trunk)
-        at_4, at_8, at_16, at_32 = self.trunk.channels
-        self.rises = nn.ModuleList([Rise(at_32, at_16, width), Rise(width, at_8, width), Rise(width, at_4, width)])
+        *finer, coarsest = self.trunk.channels
+        given = [channels if laterals else None for channels in reversed(finer)]
+        self.rises = nn.ModuleList(
+            [Rise(below, lateral, width) for below, lateral in zip((coarsest, width, width), given, strict=True)]
+        )
         self.maps = nn.Conv2d(width, LANDMARK_CHANNELS, kernel_size=1)
         nn.init.normal_(self.maps.weight, std=0.001)
         assert self.maps.bias is not None

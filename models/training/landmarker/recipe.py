@@ -29,11 +29,15 @@ VISIBLE_PEAK = 0.2
 
 @dataclass(frozen=True, slots=True)
 class LandmarkerRecipe:
-    """All that decides a run; `hand_repeats` is how often a hand-placed garment is shown for each fitted one."""
+    """All that decides a run; `hand_repeats` is how often a hand-placed garment is shown for each fitted one.
+
+    `laterals` off is the Simple Baseline; `trunk` may name any of timm's, HRNet (`hrnet_w18_small`) among them.
+    """
 
     trunk: str = "efficientnet_lite0"
     width: int = 96
     frozen_stages: int = 5
+    laterals: bool = True
     batch_size: int = 16
     hand_repeats: int = 2
     schedule: Schedule = field(
@@ -43,7 +47,13 @@ class LandmarkerRecipe:
 
 
 def build_network(recipe: LandmarkerRecipe, *, pretrained: bool = True) -> LandmarkNetwork:
-    return LandmarkNetwork(recipe.trunk, width=recipe.width, frozen_stages=recipe.frozen_stages, pretrained=pretrained)
+    return LandmarkNetwork(
+        recipe.trunk,
+        width=recipe.width,
+        frozen_stages=recipe.frozen_stages,
+        laterals=recipe.laterals,
+        pretrained=pretrained,
+    )
 
 
 def train_landmarker(

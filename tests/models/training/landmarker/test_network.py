@@ -17,7 +17,7 @@ from models.training.landmarker.evaluate import jittered, point_errors
 from models.training.landmarker.export import export_landmarker, landmark_gap
 from models.training.landmarker.network import LandmarkNetwork
 from models.training.landmarker.objective import LandmarkBatch, landmark_loss
-from models.training.landmarker.recipe import LandmarkerRecipe, restore_network
+from models.training.landmarker.recipe import LandmarkerRecipe, build_network, restore_network
 from models.types import Detection, Garment, Image, Landmarks
 
 SMALL = LandmarkerRecipe(width=16, frozen_stages=3)
@@ -52,6 +52,22 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Progress
     batch = random_batch()
     progress = fit(network, lambda _: [batch] * 3, landmark_loss, schedule, folder, steps_per_epoch=3)
     return folder, progress
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [LandmarkerRecipe(width=16, laterals=False), LandmarkerRecipe("hrnet_w18_small", width=16, frozen_stages=0)],
+    ids=["simple baseline", "HRNet"],
+)
+def test_baselines_are_of_the_same_harness(recipe: LandmarkerRecipe) -> None:
+    """The same maps, the same objective, and gradients all the way."""
+    network = build_network(recipe, pretrained=False).train()
+    batch = random_batch()
+    losses = landmark_loss(network, batch)
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    assert network(batch.pictures).shape == (2, LANDMARK_CHANNELS, 56, 56)
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+    assert any("lateral" in name for name, _ in network.named_parameters()) is recipe.laterals
 
 
 def test_maps_have_a_quarter_of_the_crops_side() -> None:

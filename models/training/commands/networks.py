@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -51,15 +52,11 @@ def landmarker(
 
     Example: python -m models.training landmarker --threads 2
     """
-    from dataclasses import replace
-
     from models.training.landmarker.export import export_landmarker
     from models.training.landmarker.recipe import LandmarkerRecipe, train_landmarker
 
-    recipe, labels = (
-        LandmarkerRecipe(trunk, frozen_stages=frozen_stages, laterals=not simple_baseline),
-        work / "labels.jsonl",
-    )
+    labels = work / "labels.jsonl"
+    recipe = LandmarkerRecipe(trunk, frozen_stages=frozen_stages, laterals=not simple_baseline)
     recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=epochs))
     train_landmarker(data_root(data), labels, work / "landmarker", recipe, threads=threads)
     export_landmarker(

@@ -19,6 +19,7 @@ from service.bodies import chunks_of, counted, replaying
 from service.claims import Claims
 from service.door import Door
 from service.errors import KeyReused, MalformedRequest, ServiceError, StillRunning
+from service.held_bytes import hold_of
 from service.problems import answer_to, problem
 
 HEADER = "idempotency-key"
@@ -92,7 +93,7 @@ class Idempotency:
             body, again = length.encode(), receive
         else:
             most = _most_bytes(settings.images.max_bytes)
-            chunks = counted(chunks_of(receive), length, most, settings.uploads.pace())
+            chunks = counted(chunks_of(receive), length, most, settings.uploads.pace(), hold_of(scope))
             body = b"".join([chunk async for chunk in chunks])
             again = replaying(body, receive)
         name = _name(caller_of(scope).tenant, scope["path"], key)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.routes.intake import FIELDS_BYTES
+from service.bodies import largest_json
 from service.settings import Settings, settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,7 +203,7 @@ def test_the_proxy_bounds_time_and_size_and_hides_the_metrics() -> None:
         assert directive in text
     size = re.search(r"client_max_body_size (\d+)m;", text)
     assert size is not None
-    assert int(size[1]) * 1_000_000 >= 2 * Settings().images.max_bytes + FIELDS_BYTES
+    assert int(size[1]) * 1_000_000 >= largest_json(Settings().images.max_bytes)
 
 
 def test_the_proxy_lets_jobs_through_without_holding_them() -> None:

@@ -18,6 +18,7 @@ from service.access.gate import Gate
 from service.demo_loading import fill_empty_index
 from service.door import Door
 from service.hang_up import HangUp
+from service.held_bytes import BodyBudget, HoldBodies
 from service.idempotency import Idempotency
 from service.logs import configure_logs
 from service.observability import Metrics
@@ -43,6 +44,10 @@ def create_app(settings: Settings, assemble: Assemble = bootstrap.assemble) -> F
     routers = (checks.router, catalogue.router, jobs.router, weights.router, health.router)
     app = _guarded(settings, assemble, [*routers, page_router(demo=settings.demo)])
     app.add_middleware(Idempotency, door=app.state.door)
+    metrics: Metrics = app.state.door.metrics
+    budget = BodyBudget(settings.uploads.most_held_bytes, functools.partial(metrics.refused, "bodies", "full"))
+    metrics.bodies_held.set_function(lambda: float(budget.held_bytes))
+    app.add_middleware(HoldBodies, budget=budget)
     return _watched(app)
 
 

@@ -29,6 +29,7 @@ ServiceError
 ├── ChecksUnavailable             the store of checks cannot be used
 ├── DecoderUnavailable            no process to decode photos could be started
 ├── Overloaded                    the queue is full; knows when to come back
+│   └── UploadsFull               bodies on their way hold all the room there is
 ├── ReadOnly                      the disk is too full to register anything; checks go on
 ├── NotReady                      models or index are not there yet
 ├── SettingsError (ValueError)    settings that cannot be used; stops the start
@@ -179,9 +180,13 @@ class DecoderUnavailable(ServiceError):
 class Overloaded(ServiceError):
     """The queue is full. `retry_after_s`: when a worker is likely to be free."""
 
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("too many requests are waiting; try again later")
+    def __init__(self, retry_after_s: int, message: str = "too many requests are waiting; try again later") -> None:
+        super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class UploadsFull(Overloaded):
+    """Bodies on their way hold all the room there is, in memory or where they are spooled to."""
 
 
 class ReadOnly(ServiceError):
@@ -227,6 +232,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     ChecksUnavailable: (503, "checks_unavailable"),
     DecoderUnavailable: (503, "decoder_unavailable"),
     Overloaded: (503, "overloaded"),
+    UploadsFull: (503, "uploads_full"),
     ReadOnly: (507, "read_only"),
     NotReady: (503, "not_ready"),
     models_errors.ModelBusy: (503, "models_busy"),

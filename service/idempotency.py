@@ -5,21 +5,27 @@ Source: draft-ietf-httpapi-idempotency-key-header. Keys belong to a tenant and a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.gate import CALLER, caller_of
-from service.bodies import chunks_of, counted, replaying
+from service.bodies import beside_the_loop, chunks_of, counted, largest_json, replaying
 from service.claims import Claims
 from service.door import Door
+from service.early_refusal import refuse_early
 from service.errors import KeyReused, MalformedRequest, ServiceError, StillRunning
+from service.fingerprints import HashedUpload, fingerprint_of
+from service.held_bytes import STREAMED, hold_of
 from service.problems import answer_to, problem
+from service.selvedge import Selvedge
 
 HEADER = "idempotency-key"
 REPLAYED = "Idempotency-Replayed"
@@ -27,8 +33,8 @@ _LONGEST_KEY = 255
 _LONGEST_ANSWER = 2_000_000
 _NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 """What another try may well answer differently; 5xx are not kept either."""
-_STREAMED = frozenset({"/index/bulk", "/check-plagiarism/bulk"})
-"""Uploads too large to hold: told apart by their length alone."""
+_REUSED = "this Idempotency-Key was used with another body; take a new key for a new request"
+_RUNNING = "a request with this Idempotency-Key is in flight; ask again in a moment"
 _HEADERS_KEPT = ("content-type", "location")
 
 
@@ -85,33 +91,51 @@ class Idempotency:
         if not key or len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
             raise MalformedRequest(f"Idempotency-Key: 1 to {_LONGEST_KEY} printable ASCII characters without blanks")
         service = self._door.service()
-        settings = service.settings
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "")
-        if scope["path"] in _STREAMED:
-            body, again = length.encode(), receive
-        else:
-            most = _most_bytes(settings.images.max_bytes)
-            chunks = counted(chunks_of(receive), length, most, settings.uploads.pace())
-            body = b"".join([chunk async for chunk in chunks])
-            again = replaying(body, receive)
         name = _name(caller_of(scope).tenant, scope["path"], key)
-        fingerprint = _fingerprint(body, headers.get("content-type", ""), scope["query_string"])
+        if scope["path"] in STREAMED:
+            return await self._once_streamed(service, name, scope, receive)
+        refuse_early(service, scope)
+        fingerprint, again = await _read(service, scope, receive)
         running = json.dumps({"body": fingerprint}).encode()
-        known = await service.claims.claim(name, running, settings.idempotency.lease_s)
+        known = await service.claims.claim(name, running, service.settings.idempotency.lease_s)
         if known is not None:
             return _replay(known, fingerprint)
-        return await self._work(scope, again, service.claims, name, fingerprint)
+        return await self._work(service.claims, name, scope, again, lambda: fingerprint)
 
-    async def _work(self, scope: Scope, receive: Receive, claims: Claims, name: str, fingerprint: str) -> _Answer:
+    async def _once_streamed(self, service: Selvedge, name: str, scope: Scope, receive: Receive) -> _Answer:
+        """The same for what is too large to hold: it is compared once it has come, which is when it is hashed."""
+        length = Headers(scope=scope).get("content-length", "")
+        running, lease_s = json.dumps({"length": length}).encode(), service.settings.idempotency.lease_s
+        known = await service.claims.claim(name, running, lease_s)
+        if known is None:
+            # An upload may take longer than the lease.
+            renew = functools.partial(service.claims.settle, name, running, lease_s)
+            upload = HashedUpload(scope, receive, renew, lease_s / 3)
+            return await self._work(service.claims, name, scope, upload.receive, upload.fingerprint)
+        if "status" not in _head(known):
+            other = _head(known).get("length", "")
+            if length and other and length != other:
+                raise KeyReused(_REUSED)
+            raise StillRunning(_RUNNING)
+        upload, settings = HashedUpload(scope, receive), service.settings
+        pace, most = settings.uploads.bulk_pace(), settings.jobs.max_bytes
+        async for _ in counted(chunks_of(upload.receive), length, most, pace, hold_of(scope)):
+            pass
+        return _replay(known, upload.fingerprint())
+
+    async def _work(
+        self, claims: Claims, name: str, scope: Scope, receive: Receive, fingerprint: Callable[[], str | None]
+    ) -> _Answer:
+        """An answer is kept where the body that it answers was read to its end: only then is it known."""
         answer = _Answer()
         settled = False
         try:
             await self._app(scope, receive, answer.take)
-            if answer.kept:
+            body = fingerprint()
+            if answer.kept and body is not None:
                 # Kept before it is sent: who has seen the answer finds it again.
                 keep_s = self._door.settings.idempotency.keep_s
-                await claims.settle(name, _pack(answer, fingerprint), keep_s)
+                await claims.settle(name, _pack(answer, body), keep_s)
                 settled = True
         finally:
             if not settled:
@@ -119,26 +143,18 @@ class Idempotency:
         return answer
 
 
-def _most_bytes(photo_bytes: int) -> int:
-    """The largest body that any route reads: two photos in base64, and fields."""
-    return 2 * photo_bytes * 4 // 3 + 2_000_000
+async def _read(service: Selvedge, scope: Scope, receive: Receive) -> tuple[str, Receive]:
+    """The body's fingerprint, and who hands it out once more."""
+    settings, headers = service.settings, Headers(scope=scope)
+    length, most = headers.get("content-length", ""), largest_json(settings.images.max_bytes)
+    chunks = counted(chunks_of(receive), length, most, settings.uploads.pace(), hold_of(scope))
+    body = b"".join([chunk async for chunk in chunks])
+    return await beside_the_loop(len(body), fingerprint_of, scope, body), replaying(body, receive)
 
 
 def _name(tenant: str, path: str, key: str) -> str:
     asked = json.dumps([tenant, path, key])
     return f"selvedge:once:{hashlib.sha256(asked.encode()).hexdigest()}"
-
-
-def _fingerprint(body: bytes, content_type: str, query: bytes) -> str:
-    """The same for the same content: clients draw another multipart boundary every time."""
-    kind, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary", b"")
-    if boundary:
-        body = body.replace(boundary, b"boundary")
-    digest = hashlib.sha256()
-    for part in (kind, query, body):
-        digest.update(len(part).to_bytes(8) + part)
-    return digest.hexdigest()
 
 
 def _pack(answer: _Answer, fingerprint: str) -> bytes:
@@ -148,14 +164,18 @@ def _pack(answer: _Answer, fingerprint: str) -> bytes:
     return head.encode() + b"\n" + bytes(answer.body)
 
 
-def _replay(known: bytes, fingerprint: str) -> _Answer:
+def _head(known: bytes) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(known.partition(b"\n")[0])
+    return content
+
+
+def _replay(known: bytes, fingerprint: str | None) -> _Answer:
     """Raises KeyReused, StillRunning."""
-    head, _, body = known.partition(b"\n")
-    content = json.loads(head)
+    content, body = _head(known), known.partition(b"\n")[2]
     if content["body"] != fingerprint:
-        raise KeyReused("this Idempotency-Key was used with another body; take a new key for a new request")
+        raise KeyReused(_REUSED)
     if "status" not in content:
-        raise StillRunning("a request with this Idempotency-Key is in flight; ask again in a moment")
+        raise StillRunning(_RUNNING)
     headers = [(name.encode(), value.encode("latin-1")) for name, value in content["headers"]]
     headers += [(REPLAYED.lower().encode(), b"true"), (b"content-length", str(len(body)).encode())]
     return _Answer(content["status"], headers, bytearray(body))

@@ -67,6 +67,7 @@ class Metrics:
             "selvedge_index_behind_seconds", "Time since all of the record was known to be searched"
         )
         self.in_flight = self._gauge("selvedge_in_flight", "Requests admitted and not finished")
+        self.bodies_held = self._gauge("selvedge_bodies_held_bytes", "Bytes that bodies of requests hold")
         self.batch_waiting = self._gauge("selvedge_batch_waiting", "Requests that wait for a batch")
         self.ready = self._gauge("selvedge_ready", "1 where the service takes requests")
         self.canary_up = self._gauge("selvedge_canary_up", "1 where the canary photo went through the whole line")

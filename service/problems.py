@@ -25,6 +25,7 @@ from service.errors import (
     RequestError,
     ServiceError,
     TooManyJobs,
+    UploadsFull,
     status_and_code,
 )
 
@@ -101,7 +102,7 @@ def answer_to(error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, AccessError):
         headers |= error.headers
-    if status in _HANG_UP:
+    if status in _HANG_UP or isinstance(error, UploadsFull):
         # The rest of the body is not waited for.
         headers["Connection"] = "close"
     if status == HTTPStatus.CONFLICT:

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.preprocessing import ImageLimits
 from models.runtime.running import Batching, Device
-from service.bodies import BodyPace
+from service.bodies import largest_json
 from service.errors import SettingsError
 from service.index_settings import IndexSettings, PhotoSettings
 from service.jobs.settings import JobSettings
+from service.upload_settings import UploadSettings
 
 PREFIX = "SELVEDGE_"
 WEIGHTS_DIR = Path(__file__).parent.parent / "models" / "weights"
@@ -115,17 +116,6 @@ class TracingSettings(_Section):
     timeout_s: float = Field(default=5.0, gt=0, description="Longest time one export may take, in seconds")
 
 
-class UploadSettings(_Section):
-    """How slowly a body may come."""
-
-    pause_s: float = Field(default=10.0, gt=0, description="Longest pause in an upload, in seconds")
-    grace_s: float = Field(default=10.0, ge=0, description="Time before the least rate holds, in seconds")
-    bytes_per_s: int = Field(default=4_000, ge=0, description="Least rate of an upload, in bytes a second")
-
-    def pace(self) -> BodyPace:
-        return BodyPace(self.pause_s, self.grace_s, self.bytes_per_s)
-
-
 class AccessSettings(_Section):
     """API keys."""
 
@@ -217,6 +207,13 @@ class Settings(BaseSettings):
     canary: CanarySettings = CanarySettings()
     disk: DiskSettings = DiskSettings()
     tracing: TracingSettings = TracingSettings()
+
+    @model_validator(mode="after")
+    def _room_for_the_largest_body(self) -> Settings:
+        largest = largest_json(self.images.max_bytes)
+        if self.uploads.most_held_bytes < largest:
+            raise ValueError(f"uploads.most_held_mb: one body may have {largest} bytes (images.max_bytes)")
+        return self
 
 
 def read_settings(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:

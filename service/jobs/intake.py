@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from index.durable_files import sync
 from index.job_types import Job, JobKind
 from index.jobs import JobLedger
 from service.disk import DiskGuard
-from service.errors import DamagedArchive, TooManyJobs, UnsupportedBody
+from service.errors import DamagedArchive, ReadOnly, TooManyJobs, UnsupportedBody
 from service.jobs.archive import ArchiveLimits
 from service.jobs.lines import ARCHIVE, LINES, count_lines, write_lines
 from service.jobs.queue import JobQueue
@@ -23,6 +24,7 @@ NDJSON_TYPES = ("application/x-ndjson", "application/jsonl")
 _UNFINISHED = ".unfinished-"
 _SWEPT_AFTER_S = 3_600.0
 _WRITTEN_AT_ONCE = 1_000_000
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class JobIntake:
@@ -56,7 +58,8 @@ class JobIntake:
     async def accept(self, chunks: AsyncIterator[bytes], media_type: str, kind: JobKind, tenant: str) -> Job:
         """A job of this body; survives kill -9 once this returns.
 
-        Raises UnsupportedBody, ReadOnly, and what the body's bytes or `write_lines` raise; nothing is kept then.
+        Raises UnsupportedBody, ReadOnly (also where the disk is full at once), and what the body's bytes or
+        `write_lines` raise; nothing is kept then.
         """
         name = {**dict.fromkeys(ZIP_TYPES, ARCHIVE), **dict.fromkeys(NDJSON_TYPES, LINES)}.get(media_type)
         if name is None:
@@ -69,9 +72,11 @@ class JobIntake:
             total = await asyncio.to_thread(self._prepare, writing, name)
             await asyncio.to_thread(_publish, writing, self._folder / job_id)
             job = await asyncio.to_thread(self._ledger.create, job_id, tenant, kind, total)
-        except BaseException:
+        except BaseException as error:
             for left in (writing, self._folder / job_id):
                 shutil.rmtree(left, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise ReadOnly("the disk has no room for this upload; nothing of it was kept") from error
             raise
         await self._queue.announce(job_id)
         return job

@@ -10,19 +10,20 @@ from pydantic import BaseModel, ValidationError
 
 from index.types import ItemFilters
 from models.taxonomy import Category, WeightGroup
+from service.bodies import FIELDS_BYTES
+from service.early_refusal import lane_of, refuse_early
 from service.problems import invalid_fields
 from service.requests import AddFields, DetailFields
 from service.routes.documented import (
     body_of,
     catalogue_of,
     json_body_of,
-    lane_of,
     problems,
     service_of,
     tenant_of,
     trace_stages,
 )
-from service.routes.intake import FIELDS_BYTES, read_json, read_submission, refuse_unknown_query
+from service.routes.intake import read_json, read_submission, refuse_unknown_query
 from service.schemas_catalogue import AddedOut, CatalogueItemOut, ItemPageOut
 
 router = APIRouter(prefix="/index", tags=["catalogue"])
@@ -60,12 +61,10 @@ async def add_photo(request: Request, response: Response) -> AddedOut:
     With the header `Priority: u=6` or `u=7` (RFC 9218) it is bulk work, which waits for every check.
     """
     service = service_of(request)
-    lane = lane_of(request)
-    service.disk.require_room()
-    service.capacity.refuse_if_full(lane)
+    refuse_early(service, request.scope)
     submission = await read_submission(request, ("image",), service)
     fields = submission.fields(AddFields)
-    added = await service.registrar.add(submission.photos["image"], fields, tenant_of(request), lane)
+    added = await service.registrar.add(submission.photos["image"], fields, tenant_of(request), lane_of(request.scope))
     trace_stages(request, added.timings_ms)
     response.status_code = 201 if added.created else 200
     return added
@@ -130,7 +129,8 @@ async def patch_item(request: Request, item_id: str) -> CatalogueItemOut:
     """Change what is said of an item; fields left out stay, `metadata` is merged (RFC 7396)."""
     service = service_of(request)
     try:
-        fields = DetailFields.model_validate(await read_json(request, FIELDS_BYTES, service.settings.uploads.pace()))
+        content, _ = await read_json(request, FIELDS_BYTES, service.settings.uploads.pace())
+        fields = DetailFields.model_validate(content)
     except ValidationError as error:
         raise invalid_fields(error) from error
     item = await asyncio.to_thread(catalogue_of(request).patch, item_id, fields.details())

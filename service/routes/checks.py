@@ -6,6 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
+from service.early_refusal import refuse_early
 from service.requests import CheckFields, CompareFields, SearchFields
 from service.routes.documented import body_of, problems, service_of, tenant_of, trace_stages
 from service.routes.intake import read_submission
@@ -26,7 +27,7 @@ async def check_plagiarism(request: Request) -> CheckOut:
     `category` says what the largest garment of that group (or of all) is, whatever the detector calls it.
     """
     service = service_of(request)
-    service.capacity.refuse_if_full()
+    refuse_early(service, request.scope)
     submission = await read_submission(request, ("image",), service)
     fields = submission.fields(CheckFields)
     answer = await service.checker.check(submission.photos["image"], fields, tenant_of(request))
@@ -56,7 +57,7 @@ async def erase_check(request: Request, check_id: str) -> Response:
 async def compare(request: Request) -> CompareOut:
     """Is photo a a copy of photo b? Nothing is registered."""
     service = service_of(request)
-    service.capacity.refuse_if_full()
+    refuse_early(service, request.scope)
     submission = await read_submission(request, ("image_a", "image_b"), service)
     photos, fields = submission.photos, submission.fields(CompareFields)
     return await service.comparer.compare(photos["image_a"], photos["image_b"], fields, tenant_of(request))
@@ -70,7 +71,7 @@ async def compare(request: Request) -> CompareOut:
 async def search(request: Request) -> SearchOut:
     """Which registered items show the same garment? Equal weights, no verdict."""
     service = service_of(request)
-    service.capacity.refuse_if_full()
+    refuse_early(service, request.scope)
     submission = await read_submission(request, ("image",), service)
     fields = submission.fields(SearchFields)
     found = await service.comparer.search(submission.photos["image"], fields, tenant_of(request))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,12 +10,8 @@ from pydantic import BaseModel
 
 from service.access.gate import caller_of
 from service.access.tenancy import TenantCatalogue
-from service.capacity import Lane
 from service.door import Door
 from service.selvedge import Selvedge
-
-_URGENCY = re.compile(r"(?:^|[,\s])u=([0-7])(?:$|[,;\s])")
-_BULK_FROM = 6
 
 
 class FieldProblemOut(BaseModel):
@@ -58,12 +53,6 @@ def trace_stages(request: Request, timings_ms: Mapping[str, float]) -> None:
     """Spans of what an answer says it spent its time on, where the request is traced."""
     door: Door = request.app.state.door
     door.tracing.stages(timings_ms)
-
-
-def lane_of(request: Request) -> Lane:
-    """Bulk work says so itself: urgency 6 or 7 (RFC 9218, section 4.1) is for what nobody waits for."""
-    urgent = _URGENCY.search(request.headers.get("priority", ""))
-    return Lane.BULK if urgent is not None and int(urgent[1]) >= _BULK_FROM else Lane.CHECKS
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -9,23 +9,27 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import structlog
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from service.bodies import BodyPace, counted
+from service.bodies import FIELDS_BYTES, BodyPace, beside_the_loop, counted, largest_form, largest_json
 from service.errors import InvalidField, MalformedRequest, UnsupportedBody, UploadTooLarge, UrlIntakeOff
 from service.fetching.fetcher import UrlFetcher
+from service.held_bytes import hold_of, uploads_full
 from service.problems import invalid_fields
 from service.selvedge import Selvedge
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
-FIELDS_BYTES = 1_000_000
-"""Room for everything that is no photo."""
+_BASE64_PIECE = 1 << 20
+"""Characters, in whole groups of four."""
 _LISTS = frozenset({"categories", "include"})
 _MOST_FIELDS = 64
+
+log = structlog.get_logger()
 
 
 async def refuse_unknown_query(request: Request) -> None:
@@ -54,17 +58,16 @@ class Submission:
 async def read_submission(request: Request, photos: tuple[str, ...], service: Selvedge) -> Submission:
     """Read a body with these photos, or their URLs where the service fetches.
 
-    Raises MalformedRequest, UnsupportedBody, UploadTooLarge, UploadTooSlow, InvalidField, UrlIntakeOff, UrlRefused,
-    UrlFailed.
+    Raises MalformedRequest, UnsupportedBody, UploadTooLarge, UploadTooSlow, UploadsFull, InvalidField, UrlIntakeOff,
+    UrlRefused, UrlFailed.
     """
     max_bytes, pace = service.settings.images.max_bytes, service.settings.uploads.pace()
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        found = await read_form(request, len(photos) * max_bytes + FIELDS_BYTES, pace)
+        found = await read_form(request, largest_form(len(photos), max_bytes), pace)
     elif kind == "application/json":
-        # Base64 makes four bytes of three.
-        content = await read_json(request, len(photos) * max_bytes * 4 // 3 + FIELDS_BYTES, pace)
-        found = _decode_photos(content, photos)
+        content, size = await read_json(request, largest_json(max_bytes, len(photos)), pace)
+        found = await beside_the_loop(size, _decode_photos, content, photos)
     else:
         raise UnsupportedBody("send multipart/form-data or application/json")
     found = await _fetch_photos(found, photos, service.fetcher)
@@ -79,11 +82,16 @@ async def read_submission(request: Request, photos: tuple[str, ...], service: Se
     return found
 
 
-async def read_json(request: Request, max_bytes: int, pace: BodyPace) -> dict[str, Any]:
-    """A JSON object of at most `max_bytes`. Raises MalformedRequest, UploadTooLarge, UploadTooSlow."""
-    body = bytearray()
-    async for chunk in counted_body(request, max_bytes, pace):
-        body += chunk
+async def read_json(request: Request, max_bytes: int, pace: BodyPace) -> tuple[dict[str, Any], int]:
+    """A JSON object of at most `max_bytes`, and how many bytes it has.
+
+    Raises MalformedRequest, UploadTooLarge, UploadTooSlow, UploadsFull.
+    """
+    body = b"".join([chunk async for chunk in counted_body(request, max_bytes, pace)])
+    return await beside_the_loop(len(body), _parsed, body), len(body)
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -94,7 +102,11 @@ async def read_json(request: Request, max_bytes: int, pace: BodyPace) -> dict[st
 
 
 async def read_form(request: Request, max_bytes: int, pace: BodyPace, most_files: int = 4) -> Submission:
-    """A form of at most `max_bytes`. Raises MalformedRequest, UploadTooLarge, UploadTooSlow, InvalidField."""
+    """A form of at most `max_bytes`.
+
+    Raises MalformedRequest, UploadTooLarge, UploadTooSlow, UploadsFull (also where parts find no room on the disk),
+    InvalidField.
+    """
     parser = MultiPartParser(
         request.headers,
         counted_body(request, max_bytes, pace),
@@ -104,6 +116,9 @@ async def read_form(request: Request, max_bytes: int, pace: BodyPace, most_files
     )
     try:
         form = await parser.parse()
+    except OSError as error:
+        log.error("part_not_spooled", error=str(error))
+        raise uploads_full() from error
     except MultiPartException as error:
         raise MalformedRequest(f"the form cannot be taken apart: {error.message}") from error
     photos: dict[str, bytes] = {}
@@ -142,9 +157,18 @@ def decode_base64(text: str, pointer: str) -> bytes:
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
-        return base64.b64decode(text, validate=True)
+        return _from_base64(text)
     except (binascii.Error, ValueError) as error:
         raise InvalidField.at(pointer, f"is no base64: {error}") from error
+
+
+def _from_base64(text: str) -> bytes:
+    """Piece by piece: a call keeps the interpreter to itself, and the event loop waiting. Raises ValueError."""
+    last = (len(text) - 1) // _BASE64_PIECE * _BASE64_PIECE
+    if text.find("=", 0, last) >= 0:
+        raise binascii.Error("padding before the end")
+    starts = range(0, len(text), _BASE64_PIECE)
+    return b"".join(base64.b64decode(text[start : start + _BASE64_PIECE], validate=True) for start in starts)
 
 
 async def _fetch_photos(found: Submission, names: tuple[str, ...], fetcher: UrlFetcher | None) -> Submission:
@@ -165,4 +189,6 @@ async def _fetch_photos(found: Submission, names: tuple[str, ...], fetcher: UrlF
 
 
 def counted_body(request: Request, max_bytes: int, pace: BodyPace) -> AsyncGenerator[bytes, None]:
-    return counted(request.stream(), request.headers.get("content-length", ""), max_bytes, pace)
+    """Raises UploadTooLarge, UploadTooSlow, UploadsFull."""
+    announced = request.headers.get("content-length", "")
+    return counted(request.stream(), announced, max_bytes, pace, hold_of(request.scope))

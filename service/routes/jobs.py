@@ -91,7 +91,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
 async def _accept(request: Request, response: Response, kind: JobKind) -> JobOut:
     service, tenant = service_of(request), tenant_of(request)
     await service.jobs.intake.refuse_if_full(tenant)
-    body = counted_body(request, service.settings.jobs.max_bytes, service.settings.uploads.pace())
+    body = counted_body(request, service.settings.jobs.max_bytes, service.settings.uploads.bulk_pace())
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     job = await service.jobs.intake.accept(body, media_type, kind, tenant)
     response.headers["Location"] = f"/jobs/{job.job_id}"

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ValidationError
 from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.weighting import RegionWeights
 from service.access.gate import caller_of
-from service.capacity import Lane
+from service.bodies import FIELDS_BYTES, beside_the_loop, largest_form, largest_json
+from service.early_refusal import refuse_early
 from service.errors import InvalidField, UnsupportedBody, UploadTooLarge
 from service.problems import invalid_fields
 from service.requests_weights import MOST_PHOTOS, LearnFields, PutWeightsFields
 from service.routes.documented import either_body_of, json_body_of, problems, service_of
-from service.routes.intake import FIELDS_BYTES, decode_base64, read_form, read_json, refuse_unknown_query
+from service.routes.intake import decode_base64, read_form, read_json, refuse_unknown_query
 from service.schemas_weights import (
     LearnOut,
     SetWeightsOut,
@@ -61,7 +62,8 @@ async def put_weights(request: Request, group: WeightGroup) -> SetWeightsOut:
     In force here once this answers, within a second in every process on the same record.
     """
     service = service_of(request)
-    fields = _checked(PutWeightsFields, await read_json(request, FIELDS_BYTES, service.settings.uploads.pace()))
+    content, _ = await read_json(request, FIELDS_BYTES, service.settings.uploads.pace())
+    fields = _checked(PutWeightsFields, content)
     key_id = caller_of(request.scope).key_id
     if fields.weights is None:
         assert fields.version is not None
@@ -105,8 +107,7 @@ async def learn_weights(request: Request) -> LearnOut:
     New weights are taken only where they lower the loss on pairs that they were not learnt from.
     """
     service = service_of(request)
-    service.disk.require_room()
-    service.capacity.refuse_if_full(Lane.BULK)
+    refuse_early(service, request.scope)
     fields, photos = await _read_pairs(request, service)
     return await service.learner.learn(fields, photos, caller_of(request.scope))
 
@@ -117,13 +118,19 @@ async def _read_pairs(request: Request, service: Selvedge) -> tuple[LearnFields,
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     parts: Mapping[str, bytes] = {}
     if kind == "multipart/form-data":
-        form = await read_form(request, _PHOTOS * max_bytes + FIELDS_BYTES, pace, MOST_PHOTOS)
-        fields, parts = form.fields(LearnFields), form.photos
+        form = await read_form(request, largest_form(_PHOTOS, max_bytes), pace, MOST_PHOTOS)
+        content, parts, size = dict(form.values), form.photos, 0
     elif kind == "application/json":
-        content = await read_json(request, _PHOTOS * max_bytes * 4 // 3 + FIELDS_BYTES, pace)
-        fields = _checked(LearnFields, content)
+        content, size = await read_json(request, largest_json(max_bytes, _PHOTOS), pace)
     else:
         raise UnsupportedBody("send multipart/form-data or application/json")
+    return await beside_the_loop(size, _pairs_of, content, parts, max_bytes)
+
+
+def _pairs_of(
+    content: dict[str, Any], parts: Mapping[str, bytes], max_bytes: int
+) -> tuple[LearnFields, Mapping[str, bytes]]:
+    fields = _checked(LearnFields, content)
     return fields, _photos_of(fields, parts, max_bytes)
 
 

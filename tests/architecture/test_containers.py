@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from service.routes.intake import FIELDS_BYTES
+from service.bodies import largest_json
+from service.routes.documented import ProblemOut
 from service.settings import Settings, settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,7 +205,39 @@ def test_the_proxy_bounds_time_and_size_and_hides_the_metrics() -> None:
         assert directive in text
     size = re.search(r"client_max_body_size (\d+)m;", text)
     assert size is not None
-    assert int(size[1]) * 1_000_000 >= 2 * Settings().images.max_bytes + FIELDS_BYTES
+    assert int(size[1]) * 1_000_000 >= largest_json(Settings().images.max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("status", "answered", "code", "waits"),
+    [(413, 413, "upload_too_large", False), (429, 429, "too_many_connections", True), (500, 503, "uploads_full", True),
+     (502, 502, "service_away", True), (504, 504, "service_too_slow", True)],
+)  # fmt: skip
+def test_what_the_proxy_refuses_is_a_problem(status: int, answered: int, code: str, waits: bool) -> None:
+    """As the service's own, with when to come back; what the service says is passed on as it is."""
+    text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text()
+    (name,) = re.findall(rf"^ *error_page {status} (?:=503 )?@(\w+);", text, re.MULTILINE)
+    (place,) = re.findall(rf"location @{name} \{{\n(.*?)\n    \}}", text, re.DOTALL)
+    returned = re.search(r"return (\d+) '(.*)';", place)
+    assert returned is not None
+    problem = ProblemOut.model_validate_json(returned[2])
+    assert (int(returned[1]), problem.status, problem.code) == (answered, answered, code)
+    assert problem.title == HTTPStatus(answered).phrase
+    assert set(json.loads(returned[2])) == set(ProblemOut.model_fields)
+    assert "default_type application/problem+json;" in place
+    assert ("add_header Retry-After" in place) == waits
+    assert "proxy_intercept_errors" not in text
+
+
+def test_bodies_find_room_where_they_wait() -> None:
+    """The parts of a form lie in /tmp, which is memory of its container."""
+    for name, least_bytes in (("api", Settings().uploads.most_held_bytes), ("proxy", 1)):
+        (size,) = [re.fullmatch(r"/tmp:size=(\d+)m", entry) for entry in SERVICES[name]["tmpfs"]]
+        assert size is not None
+        limit = SERVICES[name]["mem_limit"]
+        memory = int(limit[:-1]) * {"m": 1, "g": 1024}[limit[-1]]
+        assert least_bytes < int(size[1]) * 1_000_000
+        assert int(size[1]) < memory, name
 
 
 def test_the_proxy_lets_jobs_through_without_holding_them() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest_asyncio
 from models.taxonomy import Category
 from models.types import DescribedPhoto, Image
 from service.access.keys import Scope
+from service.fingerprints import fingerprint_of
 from tests.fakes import FakeDescriber
 from tests.journeys.conftest import door_of, served, settings_for
 from tests.journeys.test_access import make_key
@@ -190,7 +192,7 @@ async def test_answers_end_with_their_time_and_claims_with_their_lease(tmp_path:
 async def test_an_upload_of_a_job_is_taken_in_once_and_not_held(
     service: tuple[httpx.AsyncClient, CountingDescriber],
 ) -> None:
-    """However large: the same key leads to the same job; one of another length is another request."""
+    """However large: the same key leads to the same job; another body is another request, of whatever length."""
     client, _ = service
     limit = door_of(client).service().settings.images.max_bytes
     body = line_of(1, item_id="SKU-1").encode() + b"\n" * (3 * limit + 2_000_000)
@@ -202,5 +204,92 @@ async def test_an_upload_of_a_job_is_taken_in_once_and_not_held(
     assert again.headers["location"] == first.headers["location"]
     assert again.headers["idempotency-replayed"] == "true"
     assert len((await client.get("/jobs")).json()["jobs"]) == 1
-    other = await client.post("/index/bulk", content=body + b"\n", headers=headers)
+    for changed in (body + b"\n", body[:-1] + b" "):
+        other = await client.post("/index/bulk", content=changed, headers=headers)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert len((await client.get("/jobs")).json()["jobs"]) == 1
+
+
+async def in_pieces(body: bytes, given: list[int], go_on: asyncio.Event | None = None) -> AsyncIterator[bytes]:
+    """A body without a length; `given` says how many pieces were asked for."""
+    for start in range(0, len(body), 50_000):
+        given.append(start)
+        yield body[start : start + 50_000]
+        if go_on is not None:
+            await go_on.wait()
+
+
+async def test_an_upload_is_the_same_however_it_is_sent(
+    service: tuple[httpx.AsyncClient, CountingDescriber],
+) -> None:
+    """In chunks or with its length; one in flight is 409, whatever it turns out to be."""
+    client, _ = service
+    body = line_of(1, item_id="SKU-1").encode() + b"\n" * 100_000
+    headers, go_on, given = NDJSON | {"Idempotency-Key": "k"}, asyncio.Event(), list[int]()
+    first = asyncio.create_task(client.post("/index/bulk", content=in_pieces(body, given, go_on), headers=headers))
+    async with asyncio.timeout(20):
+        while not given:
+            await asyncio.sleep(0.01)
+    during = await client.post("/index/bulk", content=body, headers=headers)
+    assert (during.status_code, during.json()["code"]) == (409, "still_running")
+    go_on.set()
+    accepted = await first
+    assert accepted.status_code == 202, accepted.text
+    again = await client.post("/index/bulk", content=body, headers=headers)
+    assert (again.status_code, again.json()) == (202, accepted.json())
+    other = await client.post("/index/bulk", content=in_pieces(body[:-1], given), headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_an_upload_longer_than_the_lease_keeps_its_key(tmp_path: Path) -> None:
+    """The claim is renewed as its bytes come."""
+    async with served(settings_for(tmp_path, idempotency={"lease_s": 1})) as client:
+        body = line_of(1, item_id="SKU-1").encode()
+        headers = NDJSON | {"Idempotency-Key": "k"}
+
+        async def slowly() -> AsyncIterator[bytes]:
+            for start in range(0, len(body), len(body) // 8 + 1):
+                yield body[start : start + len(body) // 8 + 1]
+                await asyncio.sleep(0.25)
+
+        first = asyncio.create_task(client.post("/index/bulk", content=slowly(), headers=headers))
+        await asyncio.sleep(1.5)
+        assert (await client.post("/index/bulk", content=body, headers=headers)).status_code == 409
+        assert (await first).status_code == 202
+
+
+async def test_uploads_that_were_not_read_to_their_end_are_not_kept(tmp_path: Path) -> None:
+    """Nobody knows what they were: the next may be right."""
+    async with served(settings_for(tmp_path, jobs={"max_bytes": 200_000})) as client:
+        body, key = line_of(1, item_id="SKU-1").encode(), {"Idempotency-Key": "k"}
+        assert (await client.post("/index/bulk", content=body, headers=key)).status_code == 415
+        assert (await client.post("/index/bulk", content=bytes(300_000), headers=NDJSON | key)).status_code == 413
+        assert (await client.post("/index/bulk", content=body, headers=NDJSON | key)).status_code == 202
+
+
+async def test_with_a_key_too_a_refusal_comes_before_the_body_is_read(tmp_path: Path) -> None:
+    """A full queue, a full disk."""
+    describer = CountingDescriber()
+    form = {"Content-Type": "multipart/form-data; boundary=x", "Idempotency-Key": "k"}
+    async with served(settings_for(tmp_path, capacity={"workers": 1, "queue": 0}), describer) as client:
+        describer.go_on.clear()
+        busy = asyncio.create_task(post(client, "busy"))
+        await asyncio.to_thread(describer.looking.wait, 20)
+        given: list[int] = []
+        refused = await client.post("/check-plagiarism", content=in_pieces(bytes(500_000), given), headers=form)
+        assert (refused.status_code, refused.json()["code"], given) == (503, "overloaded", [])
+        describer.go_on.set()
+        assert (await busy).status_code == 201
+        door_of(client).service().disk._least_free_bytes = 1 << 62
+        refused = await client.post(ADD, content=in_pieces(bytes(500_000), given), headers=form)
+        assert (refused.status_code, refused.json()["code"], given) == (507, "read_only", [])
+
+
+async def test_boundaries_of_one_letter_make_no_body_longer() -> None:
+    """A body of nothing else would be eight times its size."""
+    scope = {"headers": [(b"content-type", b"multipart/form-data; boundary=a")], "query_string": b""}
+    tracemalloc.start()
+    fingerprint_of(scope, b"a" * 4_000_000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000_000

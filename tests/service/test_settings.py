@@ -84,6 +84,15 @@ def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, va
         read_settings()
 
 
+def test_the_largest_body_must_find_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would be refused for ever, and told to come back."""
+    monkeypatch.setenv("SELVEDGE_UPLOADS__MOST_HELD_MB", "54")
+    with pytest.raises(SettingsError, match=r"uploads\.most_held_mb"):
+        read_settings()
+    monkeypatch.setenv("SELVEDGE_UPLOADS__MOST_HELD_MB", "55")
+    assert read_settings().uploads.most_held_bytes == 55_000_000
+
+
 def test_settings_cannot_be_changed() -> None:
     """They are passed in, not edited."""
     with pytest.raises(ValueError, match="frozen"):

@@ -15,7 +15,7 @@ from index.leases import LEASE_S
 from index.manifest import Manifest
 from index.prints import PrintIndex
 from index.shards import Shards
-from index.snapshot import Fence, Snapshots, check_files, open_blocks, sequence_of
+from index.snapshot import KEPT, Fence, Snapshots, check_files, open_blocks, sequence_of
 from index.types import Query
 from index.vectors import Candidates, VectorIndex
 
@@ -106,12 +106,16 @@ class LiveIndex:
         return self._vectors.nearest(query, exclusions, count)
 
     def write_snapshot(
-        self, tick: Callable[[], None] = lambda: None, behind: int = 0, lease_s: float = LEASE_S
+        self,
+        tick: Callable[[], None] = lambda: None,
+        behind: int = 0,
+        lease_s: float = LEASE_S,
+        kept: int = KEPT,
     ) -> Path:
         """Searches and writes go on meanwhile: what is written is one moment's immutable blocks.
 
         One process at a time writes into a folder. The latest one, whoever wrote it, where that is less than `behind`
-        changes old. Raises LeaseHeld, LeaseLost.
+        changes old. All but the `kept` latest go. Raises LeaseHeld, LeaseLost.
         """
         snapshots = self._snapshots
         assert snapshots is not None
@@ -124,14 +128,19 @@ class LiveIndex:
                 held.check()
                 tick()
 
-            return self._publish(snapshots, checked, held.token, held.fenced)
+            return self._publish(snapshots, checked, held.token, held.fenced, kept)
 
     def copy_snapshot(self, into: Snapshots, tick: Callable[[], None] = lambda: None) -> Path:
         """A snapshot in a folder that nobody else writes into."""
         return self._publish(into, tick)
 
     def _publish(
-        self, snapshots: Snapshots, tick: Callable[[], None], token: int = 0, fence: Fence = nullcontext
+        self,
+        snapshots: Snapshots,
+        tick: Callable[[], None],
+        token: int = 0,
+        fence: Fence = nullcontext,
+        kept: int = KEPT,
     ) -> Path:
         assert isinstance(self._vectors, Shards)
         with self._following:
@@ -139,7 +148,7 @@ class LiveIndex:
             moment = self._catalogue.moment(self._sequence)
             blocks, dimension = list(self._vectors.blocks()), self._vectors.dimension or 0
         assert moment is not None
-        return snapshots.publish(blocks, dimension, self._models_version, moment, tick, token, fence)
+        return snapshots.publish(blocks, dimension, self._models_version, moment, tick, token, fence, kept)
 
     def check_snapshot(self, tick: Callable[[], None] = lambda: None) -> bool:
         """Read what was mapped at the start; False where it is damaged: then unready until `rebuild` is done."""

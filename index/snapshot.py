@@ -74,8 +74,9 @@ class Snapshots:
         tick: Callable[[], None] = lambda: None,
         token: int = 0,
         fence: Fence = nullcontext,
+        kept: int = KEPT,
     ) -> Path:
-        """Write blocks as of a moment; `tick` is called after each. Old snapshots go once this one is on disk.
+        """Write blocks as of a moment; `tick` is called after each. All but the `kept` latest go once it is on disk.
 
         It appears inside `fence`. Raises LeaseLost, and nothing has appeared, where that does, or where the holder of a
         later `token` has published.
@@ -96,7 +97,7 @@ class Snapshots:
                 token=token,
                 blocks=tuple(entries),
             ).write(folder)
-        self.prune(models_version)
+        self.prune(models_version, kept)
         return path
 
     def prune(self, models_version: str, kept: int = KEPT) -> None:

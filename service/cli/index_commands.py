@@ -131,16 +131,13 @@ def stats(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 @index_app.command(epilog="Example: [bold]selvedge index compact[/bold]")
 def compact(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Write a snapshot without tombstones, and delete the older ones."""
-    from index.snapshot import Snapshots
-
     settings = command_settings(data_dir, database_url)
     with loaded_index(settings) as (_, live, shards):
         before = sum(1 for _ in shards.blocks())
         with progress_bar("blocks written") as tick:
             dropped = shards.compact()
-            live.write_snapshot(tick)
+            live.write_snapshot(tick, kept=1)
         after = sum(1 for _ in shards.blocks())
-    Snapshots(settings.data_dir.resolve() / "snapshots").prune(installed_models(settings), kept=1)
     Console().print(f"{dropped:,} tombstones dropped, {before} blocks are {after} now", highlight=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,7 @@ from service.cli.opening import (
     opened_record,
     progress_bar,
 )
+from service.cli.priority import yield_to_checks
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from index.reembedding import Describe, Reembedded
     from models.runtime.describe import Describer
     from service.decoding.decoders import PhotoDecoder
-
-NICENESS = 10
-"""Checks of a service on the same machine go first, as they do before all bulk work."""
 
 
 def reembed(
@@ -123,7 +120,7 @@ def reembed_all(
     from service.bootstrap import make_decoder
     from service.bootstrap_index import open_photos
 
-    os.nice(max(0, NICENESS - os.nice(0)))
+    yield_to_checks()
     photos = open_photos(settings)
     with ExitStack() as opened:
         decoder = make_decoder(settings.images)

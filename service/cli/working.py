@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.priority import yield_to_checks
 from service.cli.set_options import SetOptions, nested_options
 from service.settings import read_settings
 
@@ -23,8 +24,10 @@ def work(
 ) -> None:
     """Work on the jobs of a service, in a process of its own. The service is then started with `--set jobs.work=false`.
 
-    Record, data dir and Redis are the service's; `/livez`, `/readyz` and `/metrics` answer on the port.
+    Record, data dir and Redis are the service's; `/livez`, `/readyz` and `/metrics` answer on the port. It runs at a
+    low priority, so that on a machine of both the service's checks come first.
     """
+    yield_to_checks()
     from service.cli.serving import work_forever
 
     options = nested_options(more)

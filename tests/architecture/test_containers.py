@@ -187,6 +187,12 @@ def test_the_worker_works_on_the_jobs_of_the_api() -> None:
     assert "ports" not in worker
 
 
+def test_the_worker_has_cores_after_everybody_else() -> None:
+    """A tenth of what each other container has where all are busy: between containers niceness does not count."""
+    assert SERVICES["worker"]["cpu_shares"] <= 1024 / 9
+    assert [name for name, service in SERVICES.items() if "cpu_shares" in service or "cpus" in service] == ["worker"]
+
+
 def test_prometheus_scrapes_the_listeners_of_api_and_worker() -> None:
     """Port and job are those that the alerts speak of."""
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())

@@ -11,12 +11,15 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from tests.benchmarks.index_scale import FIGURES
+from tests.benchmarks.index_growth import FIGURES
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs/images/index-growth.png"
 PANELS = (
-    ("Search, processor time (ms)", (("one_cpu_ms", "one orientation"), ("both_cpu_ms", "both"))),
-    ("Add to the index, beside searches (ms)", (("add_ms", ""),)),
+    (
+        "Search, processor time (ms)",
+        (("one_cpu_ms", "scan, one orientation"), ("both_cpu_ms", "scan, both"), ("whole_cpu_ms", "whole, both")),
+    ),
+    ("An add (ms)", (("add_ms", "to the vectors in memory"), ("durable_add_ms", "durable, beside searches"))),
     ("Start from a snapshot, processor time (s)", (("start_cpu_s", ""),)),
     ("Memory a garment (bytes)", (("bytes_each", ""),)),
 )
@@ -30,17 +33,18 @@ def draw(figures: list[dict[str, Any]], picture: Path) -> None:
         for storage, marker in MARKERS.items():
             held = sorted((row for row in figures if row["storage"] == storage), key=lambda row: row["garments"])
             for name, label in series:
-                sizes, costs = [row["garments"] for row in held], [row[name] for row in held]
-                axis.plot(sizes, costs, marker, markersize=4, label=f"{storage} {label}".strip())
+                # Older figures lack some.
+                points = [(row["garments"], row[name]) for row in held if row.get(name)]
+                if points:
+                    axis.plot(*zip(*points, strict=True), marker, markersize=4, label=f"{storage} {label}".strip())
         axis.set_title(title, fontsize=10)
         axis.set_xscale("log")
         axis.set_xlabel("garments")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8, frameon=False)
-    axes[0].set_yscale("log")
-    axes[2].set_yscale("log")
-    for axis in (axes[1], axes[3]):
-        axis.set_ylim(bottom=0)
+    for axis in axes[:3]:
+        axis.set_yscale("log")
+    axes[3].set_ylim(bottom=0)
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=110)
     plt.close(figure)

@@ -1,66 +1,51 @@
 """How search, add, start and memory grow: `python -m tests.benchmarks.index_scale [fp16|sq8] [GARMENTS ...]`.
 
 Where other work runs on the machine compare processor times, which are given beside those on the wall. Garments are
-grown from real ones (`index_embeddings`). The record of a start holds every garment's row, but empty bytes for its long
-columns, which a start from a snapshot does not read.
+grown from real ones (`index_embeddings`). First the vectors alone, in memory; then a registry that starts from their
+snapshot on a whole record (`index_record`), is searched, and takes durable adds and deletes (`index_beside`). Needs
+about 11 kB of disk a garment meanwhile, in `var/`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
-import json
 import os
-import sqlite3
 import statistics
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.progress import track
 
 from index.catalogue import Catalogue
 from index.labels import Exclusions
-from index.live import LiveIndex
+from index.registry import Registry
 from index.sealing import sealing
 from index.shards import Shards
 from index.snapshot import Snapshots
 from index.types import Query, Storage
-from index.vectors import Designs
 from models.weighting import RegionWeights
+from tests.benchmarks.index_beside import (
+    ADDS_A_SECOND,
+    CANDIDATES,
+    DELETE_EVERY,
+    PREPARED,
+    Writes,
+    search_by_turns,
+    slower,
+    wait_until_idle,
+)
 from tests.benchmarks.index_embeddings import BATCH_ROWS, KEPT_IN, RealGarments, grow, make_queries, read_real_garments
+from tests.benchmarks.index_growth import Growth, keep
+from tests.benchmarks.index_record import fill_record
 from tests.benchmarks.tables import Report, milliseconds
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 SEARCHES = 150
-CANDIDATES = 80
-ADDS_A_SECOND = 100
-TURNS = 10
-FIGURES = KEPT_IN.with_name("index-growth.json")
+ADDS_TO_VECTORS = 200
 BARS = {100_000: ("≤ 12 ms", "≤ 22 ms"), 1_000_000: ("≤ 60 ms", "≤ 110 ms")}
-
-
-@dataclass(slots=True)
-class Growth:
-    """Figures of one size: milliseconds, seconds and bytes; `load` is the machine's, processes that wanted to run."""
-
-    garments: int
-    storage: str
-    load: float = 0.0
-    bytes_each: float = 0.0
-    one_ms: float = 0.0
-    one_cpu_ms: float = 0.0
-    both_ms: float = 0.0
-    both_cpu_ms: float = 0.0
-    beside_adds_ms: float = 0.0
-    add_ms: float = 0.0
-    start_s: float = 0.0
-    start_cpu_s: float = 0.0
 
 
 def measure(sizes: tuple[int, ...], storage: Storage) -> Report:
@@ -76,13 +61,6 @@ def measure(sizes: tuple[int, ...], storage: Storage) -> Report:
     return report
 
 
-def keep(growth: Growth) -> None:
-    """In place of what was measured of this size and storage before."""
-    held = json.loads(FIGURES.read_text()) if FIGURES.is_file() else {}
-    held[f"{growth.storage} {growth.garments}"] = asdict(growth)
-    FIGURES.write_text(json.dumps(held, indent=1))
-
-
 def _warm_up(real: RealGarments) -> None:
     """Threads and libraries are there before memory is measured."""
     shards = Shards(os.cpu_count() or 1)
@@ -92,136 +70,127 @@ def _warm_up(real: RealGarments) -> None:
 
 
 def _measure_size(report: Report, real: RealGarments, growth: Growth, folder: Path) -> None:
-    size = growth.garments
+    growth.load = os.getloadavg()[0]
+    _measure_vectors(report, real, growth, folder)
+    registry = _start(report, real, growth, folder)
+    queries = make_queries(real, SEARCHES, RegionWeights.equal(), both=True)
+    measured = milliseconds([_seconds_of_first(registry, queries[0])])
+    report.add(f"{growth.garments:,}: the first whole search after it", "", measured, 1)
+    wait_until_idle()
+    _measure_registry(report, real, growth, registry, queries)
+    registry.close()
+    report.notes.append(f"{growth.garments:,}: load {growth.load:.1f}")
+
+
+def _measure_vectors(report: Report, real: RealGarments, growth: Growth, folder: Path) -> None:
+    """Memory, bare scans and adds of the vectors alone; leaves their snapshot and a record of the same garments."""
+    size, bars = growth.garments, BARS.get(growth.garments, ("", ""))
     before = memory_bytes()
     shards = Shards(os.cpu_count() or 1, sealing(Storage(growth.storage), folder))
     for designs in track(grow(real, size), f"{size:,}", total=-(-size // BATCH_ROWS)):
         shards.extend(designs)
     del designs
     growth.bytes_each = (memory_bytes() - before) / size
-    report.add(f"{size:,}: memory a garment", "≤ 1,500 B", f"{growth.bytes_each:,.0f} B", size)
+    report.add(f"{size:,}: memory of the vectors, a garment", "≤ 1,500 B", f"{growth.bytes_each:,.0f} B", size)
     one, both = (make_queries(real, SEARCHES, RegionWeights.equal(), both) for both in (False, True))
-    bars = BARS.get(size, ("", ""))
     _timed(shards, one[:20])
-    growth.load = os.getloadavg()[0]
     seen, growth.one_cpu_ms = _timed(shards, one)
     measured = f"{milliseconds(seen)}, CPU {growth.one_cpu_ms:.1f} ms"
-    report.add(f"{size:,}: search, one orientation", bars[0], measured, SEARCHES)
-    alone, beside, adds = _alternate(report, real, shards, growth, both)
-    growth.one_ms, growth.both_ms, growth.beside_adds_ms, growth.add_ms = (
-        1e3 * statistics.median(times) for times in (seen, alone, beside, adds)
-    )
-    _measure_start(report, real, shards, growth, folder)
-    report.notes.append(f"{size:,}: load {growth.load:.1f}")
+    report.add(f"{size:,}: bare scan, one orientation", bars[0], measured, SEARCHES)
+    twice, growth.both_cpu_ms = _timed(shards, both)
+    measured = f"{milliseconds(twice)}, CPU {growth.both_cpu_ms:.1f} ms"
+    report.add(f"{size:,}: bare scan, both orientations", bars[1], measured, SEARCHES)
+    _leave_on_disk(report, real, growth, shards, folder)
+    adds = _add_to_vectors(shards, real, size)
+    report.add(f"{size:,}: one add to the vectors in memory", "", milliseconds(adds), len(adds))
+    growth.one_ms, growth.both_ms, growth.add_ms = (1e3 * statistics.median(times) for times in (seen, twice, adds))
     shards.close()
 
 
-def _alternate(
-    report: Report, real: RealGarments, shards: Shards, growth: Growth, queries: list[Query]
-) -> tuple[list[float], list[float], list[float]]:
-    """Seconds of searches alone, of searches beside adds, and of adds: by turns, for other work comes and goes."""
-    size, bars = growth.garments, BARS.get(growth.garments, ("", ""))
-    fresh = next(grow(real, 10_000, seed=9, first=size + 1))
-    alone: list[float] = []
-    beside: list[float] = []
-    adds: list[float] = []
-    alone_cpu, beside_cpu = [], []
-    for turn in range(TURNS):
-        some = queries[turn::TURNS]
-        seconds, cpu = _timed(shards, some)
-        alone += seconds
-        alone_cpu.append(cpu)
-        with adding(shards, fresh, len(adds)) as added:
-            seconds, cpu = _timed(shards, some)
-        beside += seconds
-        beside_cpu.append(cpu)
-        adds += added
-    growth.both_cpu_ms = statistics.mean(alone_cpu)
-    measured = f"{milliseconds(alone)}, CPU {growth.both_cpu_ms:.1f} ms"
-    report.add(f"{size:,}: search, both orientations", bars[1], measured, len(alone))
-    ratio = statistics.median(beside) / statistics.median(alone)
-    measured = f"{milliseconds(beside)}, {ratio:.2f}×; CPU {statistics.mean(beside_cpu):.1f} ms, adds included"
-    report.add(f"{size:,}: the same while {ADDS_A_SECOND} adds/s run", "≤ 1.5×", measured, len(beside))
-    report.add(f"{size:,}: one add to the index, beside those searches", "", milliseconds(adds), len(adds))
-    return alone, beside, adds
-
-
-def _measure_start(report: Report, real: RealGarments, shards: Shards, growth: Growth, folder: Path) -> None:
+def _leave_on_disk(report: Report, real: RealGarments, growth: Growth, shards: Shards, folder: Path) -> None:
     size = growth.garments
-    catalogue = Catalogue(f"sqlite:///{folder}/record.db")
-    held = sorted(int(n) for _, block in shards.blocks() for n in block.labels.garment_ids[block.alive])
-    fill_record(folder / "record.db", held, real.models_version)
-    moment = catalogue.moment(1)
-    assert moment is not None
-    snapshots = Snapshots(folder / "snapshots")
-    started = time.perf_counter()
-    path = snapshots.publish(list(shards.blocks()), shards.dimension or 0, real.models_version, moment)
-    report.add(f"{size:,}: writing a snapshot", "", f"{time.perf_counter() - started:.2f} s", 1)
-    mapped = Shards(os.cpu_count() or 1, sealing(Storage(growth.storage), folder))
-    live = LiveIndex(catalogue, mapped, real.models_version, snapshots)
-    started = time.perf_counter()
-    before_cpu = time.process_time()
-    live.load()
-    growth.start_s, growth.start_cpu_s = time.perf_counter() - started, time.process_time() - before_cpu
-    assert (live.started_from, len(mapped)) == (path, len(held))
-    report.add(
-        f"{size:,}: start to ready from it",
-        "≤ 10 s" if size == 1_000_000 else "",
-        f"{growth.start_s:.2f} s, CPU {growth.start_cpu_s:.2f} s",
-        1,
-    )
-    query = make_queries(real, 1, RegionWeights.equal(), both=True, seed=5)
-    report.add(f"{size:,}: the first search after it", "", milliseconds(_timed(mapped, query)[0]), 1)
-    mapped.close()
+    batches = track(grow(real, size), f"{size:,}, record", total=-(-size // BATCH_ROWS))
+    fill_record(folder / "record.db", batches, real.models_version)
+    held = sum(path.stat().st_size for path in folder.glob("record.db*"))
+    report.add(f"{size:,}: the record, SQLite", "", f"{held / size:,.0f} B a garment", size)
+    catalogue = Catalogue(_url(folder))
+    moment = catalogue.moment(size)
     catalogue.close()
+    assert moment is not None
+    started = time.perf_counter()
+    snapshots = Snapshots(folder / "snapshots")
+    snapshots.publish(list(shards.blocks()), shards.dimension or 0, real.models_version, moment)
+    report.add(f"{size:,}: writing a snapshot", "", f"{time.perf_counter() - started:.2f} s", 1)
 
 
-def fill_record(path: Path, garments: list[int], models_version: str) -> None:
-    """Rows of designs whose long columns are empty, and one change."""
-    empty, moment = b"", "2026-01-02T03:04:05.000000+00:00"
-    short = (True, models_version, "vest", 31, empty, 0.5, "[]", "[]", empty, empty, empty, empty, empty)
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.executemany(
-            "INSERT INTO items (number, item_id, created_at, updated_at) VALUES (?, ?, ?, ?)",
-            ((number, f"SKU-{number}", moment, moment) for number in garments),
-        )
-        connection.executemany(
-            "INSERT INTO garments (number, photo_number, item_number, position, is_design, models_version, category,"
-            " mask, vectors, confidence, box, regions, landmarks, colours, fingerprint, mirrored_fingerprint,"
-            " mirrored_vectors)"
-            f" VALUES ({', '.join('?' * 17)})",
-            ((number, number, number, 0, *short) for number in garments),
-        )
-        connection.execute(
-            "INSERT INTO changes (kind, item_number, item_id, at) VALUES ('added', 1, 'SKU-1', ?)", (moment,)
-        )
-    connection.close()
-
-
-@contextmanager
-def adding(shards: Shards, fresh: Designs, first: int) -> Iterator[list[float]]:
-    """A thread that adds the rows of `fresh` from `first` on at a steady rate; the seconds that each took."""
-    seconds: list[float] = []
-    done = threading.Event()
-
-    def work() -> None:
+def _add_to_vectors(shards: Shards, real: RealGarments, size: int) -> list[float]:
+    """Seconds of each: no record, no file, nobody searching."""
+    seconds = []
+    fresh = next(grow(real, ADDS_TO_VECTORS, seed=8, first=size + 1))
+    for garment in fresh.garment_ids:
+        one = fresh.where(fresh.garment_ids == garment)
         started = time.perf_counter()
-        for n in range(len(fresh) - first):
-            if done.wait(max(0.0, started + n / ADDS_A_SECOND - time.perf_counter())):
-                return
-            one = fresh.where(fresh.garment_ids == fresh.garment_ids[first + n])
-            begun = time.perf_counter()
-            shards.settle(one.item_numbers, one)
-            seconds.append(time.perf_counter() - begun)
+        shards.settle(one.item_numbers, one)
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield seconds
-    finally:
-        done.set()
-        thread.join()
+
+def _start(report: Report, real: RealGarments, growth: Growth, folder: Path) -> Registry:
+    """A registry from the snapshot; its memory is labels and prints, and with sq8 codes: fp16 vectors are mapped."""
+    size, before = growth.garments, memory_bytes()
+    shards = Shards(os.cpu_count() or 1, sealing(Storage(growth.storage), folder))
+    registry = Registry(_url(folder), folder, real.models_version, shards)
+    started, before_cpu = time.perf_counter(), time.process_time()
+    registry.start()
+    growth.start_s, growth.start_cpu_s = time.perf_counter() - started, time.process_time() - before_cpu
+    assert registry._live.started_from is not None
+    assert registry.searchable == len(registry._live.prints) == size
+    growth.started_bytes_each = (memory_bytes() - before) / size
+    bar = "≤ 10 s" if size == 1_000_000 else ""
+    measured = f"{growth.start_s:.2f} s, CPU {growth.start_cpu_s:.2f} s"
+    report.add(f"{size:,}: start to ready, prints included", bar, measured, 1)
+    report.add(
+        f"{size:,}: memory of it, beside mapped files", "", f"{growth.started_bytes_each:,.0f} B a garment", size
+    )
+    return registry
+
+
+def _measure_registry(
+    report: Report, real: RealGarments, growth: Growth, registry: Registry, queries: list[Query]
+) -> None:
+    """Whole searches beside bare scans, alone and while durable adds and deletes go on."""
+    size = growth.garments
+    fresh = next(grow(real, PREPARED, seed=9, first=size + 1))
+    writes = Writes(registry, fresh, range(1, size + 1), real.models_version)
+    alone, beside = search_by_turns(registry, queries, writes)
+    written = writes.written
+    growth.whole_cpu_ms = statistics.mean(alone.whole_cpu_ms)
+    growth.adds_a_second = len(written.adds) / written.lasted_s
+    growth.whole_ms, growth.beside_writes_ms, growth.whole_beside_writes_ms, growth.durable_add_ms, growth.delete_ms = (
+        1e3 * statistics.median(times)
+        for times in (alone.whole, beside.scans, beside.whole, written.adds, written.deletes or [0])
+    )
+    measured = f"{milliseconds(alone.whole)}, CPU {growth.whole_cpu_ms:.1f} ms; bare {milliseconds(alone.scans)}"
+    report.add(f"{size:,}: whole search, both orientations", "", measured, len(alone.whole))
+    paced = f"while {ADDS_A_SECOND} durable adds/s and {ADDS_A_SECOND // DELETE_EVERY} deletes/s run"
+    for name, during, before in (("bare scan", beside.scans, alone.scans), ("whole search", beside.whole, alone.whole)):
+        measured = f"{milliseconds(during)}, {slower(during, before):.2f}×"
+        report.add(f"{size:,}: {name} {paced}", "≤ 1.5×", measured, len(during))
+    measured = f"{milliseconds(written.adds)}; {growth.adds_a_second:.0f}/s reached"
+    report.add(f"{size:,}: one durable add, beside those searches", "", measured, len(written.adds))
+    if written.deletes:
+        measured = milliseconds(written.deletes)
+        report.add(f"{size:,}: one delete, beside those searches", "", measured, len(written.deletes))
+
+
+def _seconds_of_first(registry: Registry, query: Query) -> float:
+    started = time.perf_counter()
+    assert registry.search(query)
+    return time.perf_counter() - started
+
+
+def _url(folder: Path) -> str:
+    return f"sqlite:///{folder}/record.db"
 
 
 def _timed(shards: Shards, queries: list[Query]) -> tuple[list[float], float]:

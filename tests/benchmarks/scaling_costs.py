@@ -20,11 +20,19 @@ SIZES = (10_000_000, 100_000_000, 1_000_000_000)
 DRAWN = (1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000, 300_000_000, 1_000_000_000)
 
 # Measured: docs/index.md.
-FP16_BYTES, SQ8_BYTES, SQ8_DISK_BYTES = 1_275, 664, 1_240
-FP16_US = 0.105
-"""Processor time a garment and orientation, in microseconds."""
-START_S = 1.9e-6
-"""From a snapshot, a garment: 1.9 s at a million."""
+FP16_BYTES, SQ8_BYTES, SQ8_DISK_BYTES = 1_275, 655, 1_240
+FP16_US = 0.0705
+"""Processor time a garment and orientation, in microseconds: 141 ms for both orientations of a million, bare scan."""
+START_S, SQ8_START_S = 0.18e-6, 4.2e-6
+"""From a snapshot, a garment, without prints: 0.18 s at a million; with `sq8` all vectors are read and encoded."""
+
+# Measured: tests.benchmarks.print_speed.
+PRINT_BYTES = 88
+"""Two hashes and three numbers; room to grow can double it."""
+PRINTS_START_S = 5.2e-6
+"""Processor time of reading one: 1.0 s for 200,000 from SQLite, at load 15."""
+PRINTS_US = 0.06
+"""Processor time a photo of a check with one garment, 16 hashes: 12 ms for 200,000, at load 15."""
 
 # Measured: tests.benchmarks.scaling_measures.
 RECORD_BYTES = 8_057
@@ -32,8 +40,8 @@ RECORD_BYTES = 8_057
 MILVUS_BUILT_A_SECOND = 1_561
 """Milvus Lite; what a cluster takes in is not known here."""
 
-# Measured: shared/design/index.md, section 1: float32 flat scan of 640 numbers, one query at a time.
-FP32_US = 0.375
+FP32_US = 0.15
+"""Flat float32 scan of 640 numbers by FAISS, one thread: 0.12 to 0.19 at load 14, where fp16 rows took 0.06."""
 
 # By construction: index/milvus_collections.py.
 MILVUS_ROW_BYTES = 5 * 128 * 4 + 8 * 8
@@ -98,7 +106,8 @@ OWN = (
     Cost("memory, `fp16`", lambda n: size(n * FP16_BYTES)),
     Cost("memory, `sq8` (and on disk)", lambda n: f"{size(n * SQ8_BYTES)} ({size(n * SQ8_DISK_BYTES)})"),
     Cost("machines of 256 GB, `fp16`, each replica", lambda n: machines(n * FP16_BYTES)),
-    Cost("start from a snapshot", lambda n: seconds(n * START_S)),
+    Cost("start from a snapshot, prints apart", lambda n: seconds(n * START_S)),
+    Cost("the same with `sq8`", lambda n: seconds(n * SQ8_START_S)),
     Cost("processor time of a search", lambda n: seconds(scan_s(n, FP16_US))),
     Cost("cores that answer one in 0.5 s", lambda n: cores(n, FP16_US)),
 )
@@ -112,6 +121,9 @@ MILVUS = (
     Cost("built at 20,000 garments a second, assumed", lambda n: seconds(n / 20_000)),
 )
 BOTH = (
+    Cost("prints, memory in each service", lambda n: size(n * PRINT_BYTES)),
+    Cost("prints, read at each start", lambda n: seconds(n * PRINTS_START_S)),
+    Cost("prints, processor time of a check", lambda n: seconds(n * PRINTS_US / 1e6)),
     Cost("record, PostgreSQL", lambda n: size(n * RECORD_BYTES)),
     Cost("photos of 250 kB", lambda n: size(n * PHOTO_BYTES)),
 )

@@ -1,30 +1,41 @@
 """Bytes and times of a garment beyond the index's own: `python -m tests.benchmarks.scaling_measures [GARMENTS]`.
 
-What the record takes in SQLite and PostgreSQL, and what Milvus Lite takes on disk and does a second, where it is
-installed. `scaling_costs` counts with what this printed. Vectors are random: nothing here depends on what they mean.
+What the record takes in SQLite and PostgreSQL, what a scan takes in float32 and in fp16 by turns, and what Milvus Lite
+takes on disk and does a second, where it is installed. `scaling_costs` counts with what this printed. Vectors are
+random: nothing here depends on what they mean.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import faiss
+import numpy as np
+import numpy.typing as npt
 import psycopg
 
 from index.catalogue import Catalogue
 from index.labels import Exclusions
-from index.milvus import MilvusVectors
-from index.milvus_collections import MilvusCollections
 from index.registering import PreparedPhoto, register_photos
+from index.segments import SealedRows
+from models.taxonomy import REGION_COUNT
 from tests.benchmarks.tables import Report
-from tests.factories import MODELS_VERSION, make_designs, make_garment, make_new_photo, make_query
+from tests.factories import DIMENSION, MODELS_VERSION, make_designs, make_garment, make_new_photo, make_query
 from tests.postgres import running_cluster
 
 GARMENTS = 5_000
 TOGETHER = 250
 QUERIES = 20
+SCANNED = 300_000
+"""Far beyond what caches hold."""
+TURNS = 7
 
 
 def fill(url: str, garments: int) -> None:
@@ -52,11 +63,44 @@ def measure_records(report: Report, garments: int) -> None:
         report.add("record, PostgreSQL", "", f"{(held - empty) / garments:,.0f} B a garment", garments)
 
 
+def measure_scans(report: Report) -> None:
+    """Of one thread, all regions: FAISS's flat float32, which Milvus's FLAT is, and our fp16 rows, by turns."""
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((SCANNED, REGION_COUNT * DIMENSION), dtype=np.float32)
+    flat, rows = faiss.IndexFlatIP(vectors.shape[1]), SealedRows(vectors.astype(np.float16))
+    flat.add(vectors)
+    faiss.omp_set_num_threads(1)
+    for queries in (1, 2):
+        asked = np.ascontiguousarray(vectors[:queries])
+        spent: tuple[list[float], list[float]] = [], []
+        for _ in range(TURNS):
+            spent[0].append(_thread_us(partial(flat.search, asked, 80)))
+            spent[1].append(_thread_us(partial(_scan_parts, rows, asked)))
+        for name, times in zip(("float32, FAISS", "fp16, a segment"), spent, strict=True):
+            measured = f"{statistics.median(times) / queries:.3f} µs a row and query"
+            report.add(f"scan, {name}, {queries} at a time", "", measured, TURNS)
+
+
+def _scan_parts(rows: SealedRows, queries: npt.NDArray[np.float32]) -> None:
+    for part in range(len(rows.parts)):
+        rows.top(queries, None, 80, part)
+
+
+def _thread_us(scan: Callable[[], object]) -> float:
+    """Processor time of this thread, in microseconds a row scanned."""
+    before = time.thread_time()
+    scan()
+    return 1e6 * (time.thread_time() - before) / SCANNED
+
+
 def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def measure_milvus(report: Report, garments: int) -> None:
+    from index.milvus import MilvusVectors
+    from index.milvus_collections import MilvusCollections
+
     with tempfile.TemporaryDirectory() as folder:
         vectors = MilvusVectors(MilvusCollections(f"{folder}/lite.db"), "t", MODELS_VERSION)
         designs = make_designs(1, garments, dimension=128)
@@ -81,7 +125,9 @@ def main() -> None:
     garments = int(sys.argv[1]) if len(sys.argv) > 1 else GARMENTS
     report = Report("Bytes and times of a garment")
     measure_records(report, garments)
-    measure_milvus(report, garments)
+    measure_scans(report)
+    if importlib.util.find_spec("pymilvus"):
+        measure_milvus(report, garments)
     report.print()
 
 

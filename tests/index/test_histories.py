@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -162,3 +163,9 @@ def best_score(garment: DescribedGarment, plain: PlainItem, weights: RegionWeigh
         if scores and (best is None or scores[-1] > best):
             best = scores[-1]
     return best
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
+    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

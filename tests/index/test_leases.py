@@ -183,6 +183,28 @@ def test_two_processes_compete_and_one_writes(record_url: str, tmp_path: Path) -
     assert tokens == [2, 1]
 
 
+def test_older_snapshots_go_while_the_lease_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else publishes while a compaction looks which of them is the latest."""
+    url = f"sqlite:///{tmp_path}/record.db"
+    fill(url, tmp_path)
+    live, other = open_live(url, tmp_path), open_live(url, tmp_path)
+    for _ in range(2):
+        live.write_snapshot()
+    prune = Snapshots.prune
+
+    def beside(snapshots: Snapshots, models_version: str, kept: int) -> None:
+        with pytest.raises(LeaseHeld):
+            other.write_snapshot()
+        prune(snapshots, models_version, kept)
+
+    monkeypatch.setattr(Snapshots, "prune", beside)
+    path = live.write_snapshot(kept=1)
+    assert Snapshots(tmp_path / "snapshots").paths() == [path]
+    for one in (live, other):
+        one._vectors.close()
+        one._catalogue.close()
+
+
 def test_an_older_token_than_the_published_one_is_refused(tmp_path: Path) -> None:
     """Whatever the record says by now: the folder itself remembers who was there."""
     snapshots, moment = Snapshots(tmp_path / "snapshots"), Moment(sequence=0)

@@ -341,12 +341,15 @@ def test_work_works_on_jobs_whatever_the_service_does(monkeypatch: pytest.Monkey
     """The api's variable reaches both where they share an environment; the command says what it is for."""
     worked: list[Settings] = []
     monkeypatch.setitem(sys.modules, "service.cli.serving", type("Serving", (), {"work_forever": worked.append}))
+    yielded: list[int] = []
+    monkeypatch.setattr("service.cli.working.yield_to_checks", lambda: yielded.append(len(worked)))
     arguments = ["work", "--port", "8001", "--data-dir", str(tmp_path), "--set", "jobs.lease_s=7"]
     result = runner.invoke(app, arguments, env={"SELVEDGE_JOBS__WORK": "false", "SELVEDGE_DEMO": "1"})
     assert result.exit_code == 0, result.output
     (settings,) = worked
     assert (settings.port, settings.data_dir, settings.demo) == (8001, tmp_path, False)
     assert (settings.jobs.work, settings.jobs.lease_s) == (True, 7)
+    assert yielded == [0], "once, before it begins"
 
 
 def test_a_setting_without_value_is_refused() -> None:

@@ -121,6 +121,24 @@ def test_a_key_opens_what_it_is_for_and_nothing_else(tmp_path: Path) -> None:
                     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
 
 
+def test_a_method_that_a_path_has_not_is_told_all_that_it_has(tmp_path: Path) -> None:
+    """Also where the router would take the path for another's, or know a part of them; whoever has no key is told none."""
+    with served_with_keys(tmp_path) as (client, settings):
+        headers = make_key(settings, Scope.CHECK)
+        for method, path, allow in (
+            ("PUT", "/index/items/SKU-1", "DELETE, GET, PATCH"),
+            ("HEAD", "/index/items/SKU-1", "DELETE, GET, PATCH"),
+            ("OPTIONS", "/weights/t_shirt", "GET, PUT"),
+            ("GET", "/weights/learn", "POST"),
+            ("PUT", "/weights/learn", "POST"),
+            ("POST", "/livez", "GET"),
+        ):
+            answer = client.request(method, path, headers=headers)
+            assert (answer.status_code, answer.headers["allow"]) == (405, allow), (method, path)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert client.request(method, path).status_code == 401
+
+
 def test_expired_keys_are_refused_and_rotated_ones_overlap(tmp_path: Path) -> None:
     """The old key works beside the new one, until its time."""
     with served_with_keys(tmp_path) as (client, settings):

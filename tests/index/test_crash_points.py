@@ -34,9 +34,9 @@ State = Mapping[str, tuple[str | None, list[int]]]
 OLD: State = {"SKU-1": (None, [1, 2]), "SKU-2": (None, [2, 3])}
 """Both have photo 2: what one forgets stays the other's."""
 NEW: Mapping[str, State] = {
-    "add": OLD | {"SKU-1": (None, [5])},
+    "add": {**OLD, "SKU-1": (None, [5])},
     "delete": {"SKU-2": OLD["SKU-2"]},
-    "change": OLD | {"SKU-1": ("new", [1, 2])},
+    "change": {**OLD, "SKU-1": ("new", [1, 2])},
 }
 
 # Operation, what of it dies, and when. Up to and with "not committed" it is as if nobody had asked.

@@ -141,14 +141,14 @@ def padded(jpeg: bytes, size: int, start: bytes = b"") -> bytes:
 def _print(title: str, rows: list[tuple[str, Outcome, float]]) -> None:
     headings = (
         "", "sent", "answered", "answers/s", "p50 ms", "p95 ms", "p99 ms", "refused", "refusal p50 ms", "p99 ms",
-        "other", "server CPU ms/request",
+        "slowest ms", "other", "server CPU ms/request",
     )  # fmt: skip
     table = Table(*headings, title=title, box=None)
     for name, outcome, cpu_ms in rows:
         good, refused = outcome.of(200), outcome.of(429, 503)
         cells = [name, str(len(outcome.answers)), str(len(good)), f"{outcome.served_a_second:.1f}"]
         cells += [f"{quantile_ms(good, share):.0f}" for share in (0.5, 0.95, 0.99)]
-        cells += [str(len(refused)), *(f"{quantile_ms(refused, share):.0f}" for share in (0.5, 0.99))]
+        cells += [str(len(refused)), *(f"{quantile_ms(refused, share):.0f}" for share in (0.5, 0.99, 1.0))]
         cells += [str(len(outcome.answers) - len(good) - len(refused)), f"{cpu_ms:.1f}"]
         table.add_row(*cells)
     Console(width=160).print(table)

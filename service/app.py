@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import structlog
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import APIRouter, FastAPI
-from prometheus_client import start_http_server
 
 from service import bootstrap
 from service.access.contract import GuardedApp
@@ -22,6 +21,7 @@ from service.held_bytes import BodyBudget, HoldBodies
 from service.idempotency import Idempotency
 from service.logs import configure_logs
 from service.observability import Metrics
+from service.operators_listener import operators_listener
 from service.problems import install_problem_handlers
 from service.request_log import RequestLog
 from service.routes import catalogue, checks, health, jobs, weights
@@ -85,25 +85,18 @@ def _watched(app: FastAPI) -> FastAPI:
 
 
 @asynccontextmanager
-async def _open_and_close(_app: FastAPI, door: Door, assemble: Assemble) -> AsyncIterator[None]:
+async def _open_and_close(app: FastAPI, door: Door, assemble: Assemble) -> AsyncIterator[None]:
     configure_logs(door.settings.log)
-    ops = None
-    if door.settings.ops_port is not None:
-        ops = start_http_server(door.settings.ops_port, door.settings.host, door.metrics.registry)
-    opening = asyncio.create_task(_open(door, assemble))
-    try:
-        yield
-    finally:
-        opening.cancel()
-        await asyncio.gather(opening, return_exceptions=True)
-        if door.opened is not None:
-            await door.opened.close()
-        if ops is not None:
-            server, thread = ops
-            server.shutdown()
-            server.server_close()
-            thread.join()
-        await asyncio.to_thread(door.tracing.close)
+    async with operators_listener(app, door.settings):
+        opening = asyncio.create_task(_open(door, assemble))
+        try:
+            yield
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            if door.opened is not None:
+                await door.opened.close()
+            await asyncio.to_thread(door.tracing.close)
 
 
 async def _open(door: Door, assemble: Assemble) -> None:

@@ -178,8 +178,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on")
     ops_port: int | None = Field(
-        default=None, ge=1, le=65_535, description="Port for metrics of their own; unset: `/metrics`"
+        default=None, ge=1, le=65_535, description="Port for metrics and administration alone; unset: among the others"
     )
+    ops_host: str = Field(default="127.0.0.1", description="Address that `SELVEDGE_OPS_PORT` is on")
     data_dir: Path = Field(default=Path("var"), description="Where the record, the photos and the snapshots lie")
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the record; unset: SQLite in the data dir"

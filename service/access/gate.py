@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,20 +11,26 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.keys import OPERATOR, Caller
-from service.access.permits import ANYBODY, Permits
+from service.access.keys import Scope as KeyScope
+from service.access.permits import ANYBODY, OPEN_TO_OPERATORS, Permits, operators_methods, read_as
 from service.access.rates import Rates
 from service.door import Door
 from service.errors import InvalidKey, NotPermitted, NotReady, RateExceeded, ServiceError
-from service.problems import answer_to
+from service.problems import answer_to, problem
 from service.selvedge import Selvedge
 
 CALLER = "selvedge.caller"
 """Where the scope of a request carries its `Caller`; clients cannot write there."""
+FROM_OPERATORS = "selvedge.from_operators"
+"""Whether a request came in by the operators' listener; clients cannot write there either."""
 _REALM = 'Bearer realm="selvedge"'
 
 
 class Gate:
-    """ASGI middleware. Routes that nobody listed in `permits.py` are the administrator's."""
+    """ASGI middleware. Routes that nobody listed in `permits.py` are the administrator's.
+
+    Where operators have a listener of their own, what is the administrator's is there and nowhere else.
+    """
 
     def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
@@ -35,11 +41,14 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        methods = self._methods_here(scope)
+        if methods is None:
+            await problem(404, "not_found", "this is not served on this port")(scope, receive, send)
+            return
         allowed = self._permits.scopes_for(scope["method"], scope["path"])
-        if allowed == ANYBODY:
+        if allowed == ANYBODY or (FROM_OPERATORS in scope and scope["path"] in OPEN_TO_OPERATORS):
             await self._app(scope, receive, send)
             return
-        headers: dict[str, str] = {}
         try:
             service = self._door.service()
         except NotReady:
@@ -47,17 +56,24 @@ class Gate:
             await self._app(scope, receive, send)
             return
         try:
-            caller = scope.get(CALLER) or await _identify(service, scope)
-            if not caller.may(allowed):
-                wanted = " ".join(sorted(allowed))
-                challenge = f'{_REALM}, error="insufficient_scope", scope="{wanted}"'
-                raise NotPermitted(f"this needs a key for one of: {wanted}", {"WWW-Authenticate": challenge})
-            headers = await _spend(service.rates, caller)
+            headers = await _admit(service, scope, allowed)
         except ServiceError as error:
             await answer_to(error)(scope, receive, send)
             return
-        scope[CALLER] = caller
-        await self._app(scope, receive, _adding(headers, send))
+        app = self._app if not methods or scope["method"] in methods else _no_such_method(methods)
+        await app(scope, receive, _adding(headers, send))
+
+    def _methods_here(self, scope: Scope) -> frozenset[str] | None:
+        """The methods that the path has on this listener, none where nobody listed it; None: it is to answer 404."""
+        listed = self._permits.of(scope["path"])
+        everywhere, method = frozenset(listed), read_as(scope["method"])
+        if self._door.settings.ops_port is None or CALLER in scope:
+            return everywhere
+        if FROM_OPERATORS not in scope:
+            here = everywhere - operators_methods(listed)
+            return None if everywhere and (not here or method in everywhere - here) else here
+        here = everywhere if scope["path"] in OPEN_TO_OPERATORS else operators_methods(listed)
+        return here if method in here else None
 
 
 def as_operator(app: ASGIApp) -> ASGIApp:
@@ -65,6 +81,15 @@ def as_operator(app: ASGIApp) -> ASGIApp:
 
     async def entered(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope if scope["type"] != "http" else {**scope, CALLER: OPERATOR}, receive, send)
+
+    return entered
+
+
+def as_from_operators(app: ASGIApp) -> ASGIApp:
+    """The application as the operators' listener serves it."""
+
+    async def entered(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, FROM_OPERATORS: True}, receive, send)
 
     return entered
 
@@ -84,6 +109,23 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+async def _admit(service: Selvedge, scope: MutableMapping[str, Any], allowed: frozenset[KeyScope]) -> dict[str, str]:
+    """Write the caller into the scope; the headers that tell what is left of its rate. Raises AccessError."""
+    caller = scope.get(CALLER) or await _identify(service, scope)
+    if not caller.may(allowed):
+        wanted = " ".join(sorted(allowed))
+        challenge = f'{_REALM}, error="insufficient_scope", scope="{wanted}"'
+        raise NotPermitted(f"this needs a key for one of: {wanted}", {"WWW-Authenticate": challenge})
+    headers = await _spend(service.rates, caller)
+    scope[CALLER] = caller
+    return headers
+
+
+def _no_such_method(methods: frozenset[str]) -> ASGIApp:
+    """The router would name the methods of one of the path's routes alone."""
+    return problem(405, "method_not_allowed", "Method Not Allowed", headers={"Allow": ", ".join(sorted(methods))})
 
 
 async def _identify(service: Selvedge, scope: Scope) -> Caller:

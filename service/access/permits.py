@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 
 from starlette.routing import compile_path
@@ -55,21 +56,42 @@ PERMITS: Mapping[tuple[str, str], frozenset[Scope]] = {
     ("DELETE", "/index/items/{item_id:path}"): _INDEX,
 }
 
+OPEN_TO_OPERATORS = frozenset({"/metrics", "/livez", "/readyz"})
+"""What the operators' own listener shows without a key, wherever it listens."""
+
 
 class Permits:
-    """Looks a request's scopes up, by the same templates that the router uses."""
+    """Looks a request up, by the same templates that the router uses; a path that is listed as it is, is that alone."""
 
     def __init__(self, permits: Mapping[tuple[str, str], frozenset[Scope]] = PERMITS) -> None:
-        self._routes: list[tuple[str, re.Pattern[str], frozenset[Scope]]] = [
-            (method, compile_path(path)[0], scopes) for (method, path), scopes in permits.items()
-        ]
+        self._routes: list[tuple[str, re.Pattern[str], frozenset[Scope]]] = []
+        self._plain: dict[str, dict[str, frozenset[Scope]]] = defaultdict(dict)
+        for (method, path), scopes in permits.items():
+            if "{" in path:
+                self._routes.append((method, compile_path(path)[0], scopes))
+            else:
+                self._plain[path][method] = scopes
+
+    def of(self, path: str) -> Mapping[str, frozenset[Scope]]:
+        """The methods of a path and who may use them; empty where nobody listed it."""
+        known = self._plain.get(path)
+        if known is None:
+            # The first that was listed counts: the router takes the first that it has.
+            known = {verb: scopes for verb, pattern, scopes in reversed(self._routes) if pattern.match(path)}
+        return known
 
     def scopes_for(self, method: str, path: str) -> frozenset[Scope]:
         """The scopes one of which is needed; `ANYBODY` where none is."""
-        known = [(verb, scopes) for verb, pattern, scopes in self._routes if pattern.match(path)]
-        verb = "GET" if method == "HEAD" else method
-        for allowed, scopes in known:
-            if allowed == verb:
-                return scopes
+        known = self.of(path)
         # Another method of a known path: any key may be told that there is none.
-        return frozenset(Scope) if known else _ADMIN
+        return known.get(read_as(method), frozenset(Scope)) if known else _ADMIN
+
+
+def read_as(method: str) -> str:
+    """HEAD asks for what GET shows."""
+    return "GET" if method == "HEAD" else method
+
+
+def operators_methods(path_methods: Mapping[str, frozenset[Scope]]) -> frozenset[str]:
+    """Of a path's methods those that are the administrator's alone: a listener of the operators' own has only these."""
+    return frozenset(method for method, scopes in path_methods.items() if scopes == _ADMIN)

@@ -70,7 +70,7 @@ def selvedge(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    ops_port: Annotated[int | None, typer.Option(help="Port for metrics of their own.")] = None,
+    ops_port: Annotated[int | None, typer.Option(help="Port for metrics and administration alone.")] = None,
     data_dir: DataDir = None,
     database_url: Annotated[str | None, typer.Option(help="SQLAlchemy URL of the record.")] = None,
     redis_url: Annotated[str | None, typer.Option(help="Redis URL, or `off`.")] = None,

@@ -27,11 +27,12 @@ def refuse_strangers_without_keys(settings: Settings) -> None:
             return
     finally:
         keys.close()
-    if not is_loopback(settings.host):
-        raise SettingsError(
-            f"no API key was made yet, so {settings.host} would serve everybody: make one with "
-            "`selvedge keys create NAME --scope admin`, or listen on 127.0.0.1"
-        )
+    for host in (settings.host, *([] if settings.ops_port is None else [settings.ops_host])):
+        if not is_loopback(host):
+            raise SettingsError(
+                f"no API key was made yet, so {host} would serve everybody: make one with "
+                "`selvedge keys create NAME --scope admin`, or listen on 127.0.0.1"
+            )
     log.warning("no_api_keys", serving="this machine only, without keys", make_one="selvedge keys create")
 
 

@@ -100,7 +100,9 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
     def told(node: Any) -> Any:
         if isinstance(node, dict):
             found = own.get(node.get("$ref", ""))
-            return {name: told(value) for name, value in (node if found is None else found).items()}
+            kept = node if found is None else found
+            # Whoever names a category twice is not refused: what is read as a set is told as a list.
+            return {name: told(value) for name, value in kept.items() if name != "uniqueItems"}
         return [told(value) for value in node] if isinstance(node, list) else node
 
     return {name: told(value) for name, value in schema.items() if name != "$defs"}

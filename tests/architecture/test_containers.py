@@ -200,6 +200,8 @@ def test_prometheus_scrapes_the_listeners_of_api_and_worker() -> None:
     assert job["job_name"] == "selvedge"
     wanted = [f"{name}:{SERVICES[name]['environment']['SELVEDGE_OPS_PORT']}" for name in ("api", "worker")]
     assert job["static_configs"][0]["targets"] == wanted
+    # Else it would listen to its own container alone.
+    assert {SERVICES[name]["environment"]["SELVEDGE_OPS_HOST"] for name in ("api", "worker")} == {"0.0.0.0"}
 
 
 def test_the_proxy_bounds_time_and_size_and_hides_the_metrics() -> None:

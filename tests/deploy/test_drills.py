@@ -13,6 +13,7 @@ from deploy.drills import (
     model_file,
     postgres_faults,
     redis_faults,
+    replicas,
     rolling_upgrade,
     snapshot_faults,
     soak,
@@ -81,6 +82,15 @@ def test_a_damaged_snapshot_never_makes_an_answer_wrong(tmp_path: Path, monkeypa
 def test_no_check_is_lost_while_the_index_is_swapped(tmp_path: Path) -> None:
     """By writes of another process and by new models; how long it takes is the command's to say."""
     report = index_swap.drill(tmp_path, 12, 1.5, most_ratio=float("inf"))
+    assert report.good, [step for step in report.steps if not step.good]
+
+
+def test_what_one_replica_acknowledges_another_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite, and not within a second here, where other tests keep the cores busy; PostgreSQL is the command's."""
+    monkeypatch.setattr(replicas, "FOUND_WITHIN_S", 20.0)
+    monkeypatch.setattr(replicas, "find_postgres", lambda: None)
+    report = replicas.drill(tmp_path, 3)
+    assert len(report.steps) == 2
     assert report.good, [step for step in report.steps if not step.good]
 
 

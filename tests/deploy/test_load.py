@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.drills.photos import garment, pattern
-from deploy.load import padded
+from deploy.load import _print, padded
 from deploy.load_client import Answer, LoopbackClient, Outcome, quantile_ms
 from deploy.server_process import serving
 from models.preprocessing import ImageLimits, decode
@@ -71,3 +71,12 @@ def test_quantiles_are_of_the_answers_given() -> None:
     assert quantile_ms(answers, 0.95) == pytest.approx(95)
     assert quantile_ms([], 0.5) != quantile_ms([], 0.5)
     assert Outcome(answers, 10.0).served_a_second == pytest.approx(10.1)
+
+
+def test_the_slowest_refusal_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is promised of every refusal is judged by the worst of them."""
+    answers = [Answer(200, 3.0, b""), Answer(503, 0.004, b""), Answer(429, 0.0777, b"")]
+    _print("a burst", [("5x", Outcome(answers, 1.0), 2.0)])
+    head, row = capsys.readouterr().out.splitlines()[-2:]
+    assert "slowest ms" in head
+    assert row.split()[-3:] == ["78", "0", "2.0"]

@@ -9,13 +9,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from index.catalogue import Catalogue
 from index.errors import IndexUnavailable
-from index.photos import PhotoFiles
 from index.registry import Registry
 from index.types import ItemDetails
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query
@@ -95,50 +90,6 @@ def test_no_acknowledged_write_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> N
         assert held == photos_after(done)
         assert registry.stats().searchable == sum(len(seeds) for seeds in held.values())
         registry.close()
-
-
-def die_at(folder: Path, point: str) -> None:
-    """Runs in a process of its own: one more add, killed just before or after one of its durable steps."""
-    owner, step, when = POINTS[point]
-    original = getattr(owner, step)
-
-    def killed(*arguments: Any, **named: Any) -> Any:
-        answer = original(*arguments, **named) if when == "after" else None
-        os.kill(os.getpid(), signal.SIGKILL)
-        return answer
-
-    registry = Registry(url_of(folder), folder, MODELS_VERSION)
-    registry.start()
-    setattr(owner, step, killed)
-    registry.add(make_new_photo(5, "SKU-1", replace=True), make_photo_bytes(5))
-
-
-POINTS: dict[str, tuple[Any, str, str]] = {
-    "photo half written": (os, "fsync", "before"),
-    "photo written, not recorded": (Catalogue, "add", "before"),
-    "recorded, not searched": (Catalogue, "add", "after"),
-    "searched, old photo not deleted": (PhotoFiles, "discard", "before"),
-    "all done, not answered": (PhotoFiles, "discard", "after"),
-}
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_a_crash_between_two_steps_leaves_the_old_or_the_new(tmp_path: Path, point: str) -> None:
-    """Replacing a photo happens as a whole or not at all, and leftovers are swept."""
-    registry = Registry(url_of(tmp_path), tmp_path, MODELS_VERSION)
-    registry.start()
-    registry.add(make_new_photo(1), make_photo_bytes(1))
-    registry.close()
-    code = f"from tests.index.test_durability import *; die_at(Path({str(tmp_path)!r}), {point!r})"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    again = Registry(url_of(tmp_path), tmp_path, MODELS_VERSION)
-    again.start()
-    assert photos_held(again) == {"SKU-1": [1 if point.startswith("photo") else 5]}
-    PhotoFiles(tmp_path / "photos").sweep(
-        frozenset(photo.sha256 for photo in again.get("SKU-1").photos), older_than_s=0
-    )
-    assert len([path for path in (tmp_path / "photos").rglob("*") if path.is_file()]) == 1
-    again.close()
 
 
 def write_until_full(folder: Path) -> None:

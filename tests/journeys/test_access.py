@@ -121,6 +121,24 @@ def test_a_key_opens_what_it_is_for_and_nothing_else(tmp_path: Path) -> None:
                     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
 
 
+def test_a_method_that_a_path_has_not_is_told_all_that_it_has(tmp_path: Path) -> None:
+    """Also where the router would take the path for another's, or know a part; whoever has no key is told none."""
+    with served_with_keys(tmp_path) as (client, settings):
+        headers = make_key(settings, Scope.CHECK)
+        for method, path, allow in (
+            ("PUT", "/index/items/SKU-1", "DELETE, GET, PATCH"),
+            ("HEAD", "/index/items/SKU-1", "DELETE, GET, PATCH"),
+            ("OPTIONS", "/weights/t_shirt", "GET, PUT"),
+            ("GET", "/weights/learn", "POST"),
+            ("PUT", "/weights/learn", "POST"),
+            ("POST", "/livez", "GET"),
+        ):
+            answer = client.request(method, path, headers=headers)
+            assert (answer.status_code, answer.headers["allow"]) == (405, allow), (method, path)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert client.request(method, path).status_code == 401
+
+
 def test_expired_keys_are_refused_and_rotated_ones_overlap(tmp_path: Path) -> None:
     """The old key works beside the new one, until its time."""
     with served_with_keys(tmp_path) as (client, settings):
@@ -194,6 +212,7 @@ def test_no_route_tells_a_foreign_tenant_anything(tmp_path: Path) -> None:
         job = send(client, "POST", "/check-plagiarism/bulk", ours).json()
         known = {"{item_id:path}": "SKU-of-acme", "{photo_id}": added["photo_id"], "{check_id}": checked["check_id"]}
         known |= {"{job_id}": job["job_id"]}
+        refused = 0
         for number, (method, template) in enumerate(GUARDED):
             # A tenant each: what one was told before must not hide what it is told now.
             theirs = make_key(settings, *Scope, tenant=f"rival-{number}")
@@ -203,6 +222,7 @@ def test_no_route_tells_a_foreign_tenant_anything(tmp_path: Path) -> None:
             answer = send(client, method, path, theirs)
             if path != template:
                 assert answer.status_code == 404, (method, path, answer.text)
+                refused += 1
             else:
                 assert answer.status_code in (200, 201, 202), (method, path, answer.text)
             named = () if "{job_id}" in template else (job["job_id"],)
@@ -211,6 +231,8 @@ def test_no_route_tells_a_foreign_tenant_anything(tmp_path: Path) -> None:
             if method == "POST" and not template.endswith("/bulk"):
                 # What we uploaded is seen anew: how long an answer takes must not tell either.
                 assert answer.json()["timings_ms"]["decode"] > 0, path
+        # As docs/security.md says.
+        assert (len(GUARDED), refused) == (24, 9)
         assert client.get("/index/items/SKU-of-acme", headers=ours).json()["title"] == "title-of-acme"
         for path in (f"/checks/{checked['check_id']}", f"/jobs/{job['job_id']}"):
             assert client.get(path, headers=ours).status_code == 200

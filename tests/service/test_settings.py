@@ -103,7 +103,7 @@ def test_the_table_lists_every_variable_with_its_meaning() -> None:
     """It is what the documentation shows."""
     table = settings_table()
     names = [name for name, _, _ in table]
-    fixed = ("HOST", "PORT", "OPS_PORT", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "DEMO")
+    fixed = ("HOST", "PORT", "OPS_PORT", "OPS_HOST", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "DEMO")
     assert {f"SELVEDGE_{name}" for name in fixed} <= set(names)
     assert len(names) == len(set(names))
     assert all(meaning for _, _, meaning in table)

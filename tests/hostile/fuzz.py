@@ -19,6 +19,7 @@ from rich.table import Table
 
 from deploy.drills.report import DrillReport
 from tests.hostile.attacked import ROOT, UNASKED, AttackedService, Report, attack, attacked_service
+from tests.hostile.contents import colour_modes, orientations, profiles
 from tests.hostile.corpus import hostile_files
 from tests.hostile.files import SEEN, HostileFile
 from tests.hostile.large import large_files
@@ -84,9 +85,10 @@ def as_in_the_image() -> dict[str, str]:
 
 
 def _warm(service: AttackedService) -> None:
-    """Ordinary photos, then every kind of large one, two at a time: each decoder sees some of both."""
-    ordinary = [HostileFile(f"ordinary-{seed}", photo(seed), SEEN) for seed in range(_WARMING)]
-    warmed = attack(service, [*ordinary, *large_files(), *ordinary])
+    """Good photos of every kind, then the large ones, two at a time: each decoder sees some of both."""
+    seeds = [HostileFile(f"ordinary-{seed}", photo(seed), SEEN) for seed in range(_WARMING)]
+    kinds = [file for file in (*colour_modes(), *orientations(), *profiles()) if file.expected == SEEN]
+    warmed = attack(service, [*seeds, *kinds, *large_files(), *kinds])
     assert not warmed.wrong and not warmed.hung, (warmed.wrong, warmed.hung)
 
 

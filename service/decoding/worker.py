@@ -108,7 +108,9 @@ def _confine(memory: int, max_pixels: int) -> None:
     if statm.exists():
         taken = int(statm.read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + memory, taken + memory))
-        Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_END))
+        # Where it may not be said, the kernel chooses by size, as ever.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_END))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (3 * max_pixels, 3 * max_pixels))
 

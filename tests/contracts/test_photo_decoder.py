@@ -166,6 +166,21 @@ def test_the_memory_that_is_given_suffices_for_the_largest_photos() -> None:
     assert images.decode_memory_mb * 1_000_000 >= MOST_BYTES_A_PIXEL * images.max_pixels
 
 
+def test_what_a_large_photo_took_is_given_back() -> None:
+    """To within what is kept for the next one."""
+    pool = DecoderPool(1, LIMITS)
+
+    def resident_mb() -> float:
+        time.sleep(0.5)
+        return int(Path(f"/proc/{pool.pids[0]}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    pool.decode(photo(1))
+    before = resident_mb()
+    pool.decode(large_photos()["RGBA"]())
+    assert resident_mb() <= before + 15
+    pool.close()
+
+
 def test_a_decoder_knows_nothing_worth_stealing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither passwords in its environment, nor files of ours."""
     monkeypatch.setenv("SELVEDGE_DATABASE_URL", "postgresql://selvedge:secret@db/selvedge")

@@ -4,7 +4,7 @@ ModelsError
 ├── InvalidValue (ValueError)     a value of ours that breaks its own rules (shape, range)
 ├── ImageError (ValueError)       the caller's bytes cannot become an Image
 │   ├── UnsupportedFormat         not JPEG, PNG, WebP or GIF
-│   ├── ImageTooLarge             more pixels or a longer side than the limits
+│   ├── ImageTooLarge             more pixels, a longer side or more memory than the limits
 │   ├── ImageTooSmall             a side below the limit
 │   └── UndecodableImage          damaged, truncated or empty
 ├── ModelFileError                a model or manifest that cannot be trusted
@@ -29,7 +29,7 @@ class UnsupportedFormat(ImageError):
 
 
 class ImageTooLarge(ImageError):
-    """The header announces more pixels, or a longer side, than the limits allow."""
+    """The header announces more pixels, or a longer side, than the limits allow; or decoding takes more memory."""
 
 
 class ImageTooSmall(ImageError):

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
-from PIL import ImageCms, ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from models.errors import ImageTooLarge, ImageTooSmall, UndecodableImage, UnsupportedFormat
 from models.geometry import Affine, Box
 from models.types import CROP_SIZE, Detection, Garment, Image
+from models.upright import Allocate, in_memory, orientation_of, upright_srgb
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 PADDING = 114
@@ -33,19 +34,16 @@ class ImageLimits:
     min_side: int = 32
 
 
-def decode(data: bytes, limits: ImageLimits) -> Image:
+def decode(data: bytes, limits: ImageLimits, allocate: Allocate = in_memory) -> Image:
     """Decode bytes to an upright sRGB photo: EXIF turned, ICC applied, alpha over white, first frame, 8 bit.
 
-    Raises UnsupportedFormat, ImageTooLarge, ImageTooSmall, UndecodableImage.
+    Its pixels are in what `allocate` gives. Raises UnsupportedFormat, ImageTooLarge, ImageTooSmall, UndecodableImage,
+    MemoryError.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with PillowImage.open(io.BytesIO(data), formats=FORMATS) as opened:
-                _check_size(opened.size, limits)
-                opened.seek(0)
-                opened.load()
-                pixels = np.asarray(_to_srgb(ImageOps.exif_transpose(opened)))
+            pixels = upright_srgb(*_loaded(data, limits), allocate)
     except UnidentifiedImageError as error:
         raise UnsupportedFormat("the bytes are no JPEG, PNG, WebP or GIF image") from error
     except PillowImage.DecompressionBombError as error:
@@ -54,7 +52,18 @@ def decode(data: bytes, limits: ImageLimits) -> Image:
         if isinstance(error, (ImageTooLarge, ImageTooSmall)):
             raise
         raise UndecodableImage(f"the image is damaged or cut short: {error}") from error
+    pixels.setflags(write=False)
     return Image(pixels, hashlib.sha256(data).hexdigest())
+
+
+def _loaded(data: bytes, limits: ImageLimits) -> tuple[PillowImage.Image, object]:
+    """The first frame, of whatever mode, and its orientation."""
+    with PillowImage.open(io.BytesIO(data), formats=FORMATS) as opened:
+        _check_size(opened.size, limits)
+        opened.seek(0)
+        opened.load()
+        # Without the reader, which for WebP holds three canvases more.
+        return opened._new(opened.im), orientation_of(opened)
 
 
 def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
@@ -63,27 +72,6 @@ def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
         raise ImageTooLarge(f"{width}×{height} pixels; at most {limits.max_pixels} in all and {limits.max_side} a side")
     if min(size) < limits.min_side:
         raise ImageTooSmall(f"{width}×{height} pixels; at least {limits.min_side} a side")
-
-
-def _to_srgb(picture: PillowImage.Image) -> PillowImage.Image:
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        values = np.asarray(picture, dtype=np.float64)
-        # 16-bit grey arrives as I;16 or I: scaled, since clipping to 255 would turn it white.
-        full_scale = 65535.0 if values.max(initial=0) > 255 else 255.0
-        picture = PillowImage.fromarray((values / full_scale * 255).clip(0, 255).astype(np.uint8))
-    if "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
-        rgba = picture.convert("RGBA")
-        white = PillowImage.new("RGBA", rgba.size, "white")
-        return PillowImage.alpha_composite(white, rgba).convert("RGB")
-    profile = picture.info.get("icc_profile")
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            return converted if converted is not None else picture.convert("RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # a broken profile is common and harmless: fall through to the plain conversion
-    return picture.convert("RGB")
 
 
 def letterbox(pixels: npt.NDArray[np.uint8], side: int) -> tuple[npt.NDArray[np.uint8], Affine]:

@@ -33,15 +33,32 @@ def _frozen(array: npt.ArrayLike, dtype: Any, shape: tuple[int | None, ...], wha
     return copy
 
 
+def _never_written(pixels: npt.ArrayLike) -> bool:
+    """Whether this is a photo's array already, packed, and read-only down to what it is a view of."""
+    if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3):
+        return False
+    array: object = pixels
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return bool(pixels.flags.c_contiguous)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """A decoded, upright photo. `pixels` uint8 (H, W, 3) sRGB; `sha256` of the bytes it was decoded from."""
+    """A decoded, upright photo. `pixels` uint8 (H, W, 3) sRGB; `sha256` of the bytes it was decoded from.
+
+    Pixels that cannot be written are not copied: a photo may take 120 MB.
+    """
 
     pixels: npt.NDArray[np.uint8]
     sha256: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pixels", _frozen(self.pixels, np.uint8, (None, None, 3), "pixels"))
+        kept = self.pixels
+        if not _never_written(kept):
+            object.__setattr__(self, "pixels", _frozen(kept, np.uint8, (None, None, 3), "pixels"))
 
     @property
     def width(self) -> int:

@@ -29,7 +29,8 @@ from service.check import PlagiarismChecker
 from service.checks_store import ChecksStore
 from service.claims import LocalClaims, RedisClaims
 from service.compare import Comparer
-from service.decoding.decoders import DecodeLimits, DecoderPool, InProcessDecoder, PhotoDecoder
+from service.decoding.decoders import DecoderPool, InProcessDecoder, PhotoDecoder
+from service.decoding.process import DecodeLimits, Ended
 from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import UNREGISTERED
@@ -90,7 +91,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         else:
             describer = make_describer(settings)
         opened.callback(describer.close)
-        decoder = make_decoder(settings.images)
+        decoder = make_decoder(settings.images, metrics.decoder_ended)
         opened.callback(decoder.close)
         canary = Canary(_draw_canary(), describer, decoder)
         if canary.garment is not None:
@@ -166,10 +167,10 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     )
 
 
-def make_decoder(images: ImageSettings) -> PhotoDecoder:
-    """Processes apart, or this one where the settings say so."""
+def make_decoder(images: ImageSettings, tell: Callable[[Ended], None] = lambda _: None) -> PhotoDecoder:
+    """Processes apart, each of whose ends `tell` hears, or this one where the settings say so."""
     limits = DecodeLimits(images.limits(), images.max_frames, images.decode_s, images.decode_memory_mb * 1_000_000)
-    return DecoderPool(images.decoders, limits) if images.decoders else InProcessDecoder(limits)
+    return DecoderPool(images.decoders, limits, tell) if images.decoders else InProcessDecoder(limits)
 
 
 def make_fetcher(settings: Settings) -> UrlFetcher | None:

@@ -21,6 +21,7 @@ from index.errors import CatalogueError
 from index.registry import Registry
 from models.runtime.running import Engine
 from service.capacity import Capacity, Lane
+from service.decoding.process import Ended
 from service.disk import DiskGuard
 from service.drift import EDGES, ScoreDrift
 
@@ -43,6 +44,10 @@ class Metrics:
         self._lookups = self._counter("selvedge_cache_lookups_total", "Cache look-ups", ["cache", "result"])
         self._verdicts = self._counter("selvedge_verdicts_total", "Photo verdicts given", ["verdict"])
         self._lines = self._counter("selvedge_job_lines_total", "Lines of jobs worked through", ["kind", "outcome"])
+        self._decoders = self._counter("selvedge_decoders_ended_total", "Decoder processes that ended", ["reason"])
+        for reason in Ended:
+            # There from the start, so that the first end is seen as an increase.
+            self._decoders.labels(reason.value)
         self._drift: ScoreDrift | None = None
         self.score_drift = self._gauge(
             "selvedge_score_drift", "Population stability index of the last best scores against the week before"
@@ -91,6 +96,9 @@ class Metrics:
 
     def cache_lookup(self, cache: str, hit: bool) -> None:
         self._lookups.labels(cache, "hit" if hit else "miss").inc()
+
+    def decoder_ended(self, reason: Ended) -> None:
+        self._decoders.labels(reason.value).inc()
 
     def verdict(self, verdict: str, best_scores: Iterable[float] = ()) -> None:
         """A photo's verdict, and the best score of each of its garments that resembles anything."""

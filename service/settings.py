@@ -38,7 +38,7 @@ class ImageSettings(_Section):
     decode_s: float = Field(
         default=5.0, gt=0, description="Most processor time that decoding a photo may take, in seconds"
     )
-    decode_memory_mb: int = Field(default=2_000, ge=100, description="Most memory that decoding may take, in megabytes")
+    decode_memory_mb: int = Field(default=750, ge=100, description="Most memory that decoding may take, in megabytes")
 
     def limits(self) -> ImageLimits:
         return ImageLimits(self.max_pixels, self.max_side, self.min_side)

@@ -5,48 +5,26 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
-import math
 import mmap
 import os
 import queue
-import socket
-import struct
-import subprocess
-import sys
 import threading
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import structlog
 
-from models.errors import UndecodableImage
-from models.preprocessing import ImageLimits
+from models.errors import ImageError, ImageTooLarge, UndecodableImage
 from models.types import Image
-from service.decoding.worker import READY, decode_checked, raise_as_told
+from service.decoding.process import DecodeLimits, DecoderProcess, Ended, WorkerDied
+from service.decoding.worker import TOO_MUCH_MEMORY, decode_checked, raise_as_told
 from service.errors import DecoderUnavailable
 
 log = structlog.get_logger()
 
-_ROOT = Path(__file__).resolve().parents[2]
-_START_S = 30.0
-_PATIENCE = 3.0
-"""By the clock, decoding may take this many times the processor time it may take."""
 _PHOTOS_A_WORKER = 2_000
 """Then it is replaced: what a decoder leaks does not grow without end."""
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeLimits:
-    """What decoding a photo may take; `seconds` of a processor, `memory` in bytes, on top of the decoder's own."""
-
-    image: ImageLimits
-    max_frames: int
-    seconds: float
-    memory: int
 
 
 class PhotoDecoder(Protocol):
@@ -70,101 +48,22 @@ class InProcessDecoder:
         """Nothing to release."""
 
 
-class WorkerDied(Exception):
-    """The process ended while it was asked; never leaves this module."""
-
-
-class _Worker:
-    """One process and the socket to it; used by one thread at a time."""
-
-    def __init__(self, limits: DecodeLimits) -> None:
-        ours, theirs = socket.socketpair()
-        image = limits.image
-        numbers = (theirs.fileno(), image.max_pixels, image.max_side, image.min_side, limits.max_frames,
-                   math.ceil(limits.seconds), limits.memory)  # fmt: skip
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "service.decoding.worker", *map(str, numbers)],
-                pass_fds=[theirs.fileno()],
-                # Neither addresses nor passwords of the service lie in its environment.
-                env={"PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-        self._wire = ours
-        # A busy machine gives a decoder less than all of its time; its own count of it is what is meant.
-        self._seconds = _PATIENCE * limits.seconds
-        self._deadline = time.monotonic() + _START_S
-        self.photos = 0
-
-    def wait(self) -> None:
-        """Until the interpreter is up. Raises DecoderUnavailable."""
-        try:
-            if self._exactly(len(READY)) == READY:
-                return
-        except (OSError, WorkerDied) as error:
-            raise DecoderUnavailable(f"no decoder could be started: {error}") from error
-
-    def decode(self, data: bytes) -> tuple[dict[str, Any], int | None]:
-        """The answer's head, and the open file of pixels. Raises WorkerDied, TimeoutError."""
-        self._deadline = time.monotonic() + self._seconds
-        self.photos += 1
-        try:
-            self._wire.settimeout(self._left())
-            self._wire.sendall(struct.pack(">Q", len(data)))
-            self._wire.sendall(data)
-            return self._receive()
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise WorkerDied(str(error)) from error
-
-    def stop(self) -> None:
-        self._wire.close()
-        self.process.kill()
-        self.process.wait()
-
-    def _receive(self) -> tuple[dict[str, Any], int | None]:
-        self._wire.settimeout(self._left())
-        received, handles, _, _ = socket.recv_fds(self._wire, 4, 1)
-        fd = handles[0] if handles else None
-        try:
-            head = received + self._exactly(4 - len(received))
-            content: dict[str, Any] = json.loads(self._exactly(struct.unpack(">I", head)[0]))
-        except BaseException:
-            if fd is not None:
-                os.close(fd)
-            raise
-        return content, fd
-
-    def _exactly(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            self._wire.settimeout(self._left())
-            more = self._wire.recv(count - len(data))
-            if not more:
-                raise WorkerDied("the decoder hung up")
-            data += more
-        return data
-
-    def _left(self) -> float:
-        return max(0.001, self._deadline - time.monotonic())
-
-
 class DecoderPool:
     """A few processes, each with one photo at a time; one that hangs or crashes takes only its photo along.
 
     The most recent is used first, so that where one is enough the others stay unborn.
     """
 
-    def __init__(self, processes: int, limits: DecodeLimits) -> None:
+    def __init__(self, processes: int, limits: DecodeLimits, tell: Callable[[Ended], None] = lambda _: None) -> None:
+        """`tell` hears of each process that ended before the pool was closed."""
         self._limits = limits
+        self._tell = tell
         # Places, each with a worker or still without.
-        self._places: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        self._places: queue.LifoQueue[DecoderProcess | None] = queue.LifoQueue()
         for _ in range(processes):
             self._places.put(None)
         self._lock = threading.Lock()
-        self._alive: set[_Worker] = set()
+        self._alive: set[DecoderProcess] = set()
         self._closed = False
 
     @property
@@ -176,19 +75,15 @@ class DecoderPool:
     def decode(self, data: bytes) -> Image:
         worker = self._places.get()
         try:
-            if worker is not None and (worker.process.poll() is not None or worker.photos >= _PHOTOS_A_WORKER):
-                self._end(worker)
-                worker = None
-            worker = worker or self._start()
+            worker = self._still_good(worker) or self._start()
             try:
                 answer, fd = worker.decode(data)
             except (WorkerDied, TimeoutError) as error:
-                self._end(worker)
+                ended = Ended.LATE if isinstance(error, TimeoutError) else worker.why_ended()
+                self._end(worker, ended)
                 worker = None
-                late = isinstance(error, TimeoutError)
-                log.warning("decoder_ended", late=late, bytes=len(data), error=str(error))
-                why = "takes too long to decode" if late else "ends the decoder"
-                raise UndecodableImage(f"the image is damaged: it {why}") from error
+                log.warning("decoder_ended", reason=ended, bytes=len(data), error=str(error))
+                raise _fault(ended) from error
         finally:
             self._places.put(worker)
         raise_as_told(answer)
@@ -202,23 +97,46 @@ class DecoderPool:
         for worker in workers:
             worker.stop()
 
-    def _start(self) -> _Worker:
+    def _still_good(self, worker: DecoderProcess | None) -> DecoderProcess | None:
+        """None where it died while nobody asked it, or has seen enough photos."""
+        if worker is None:
+            return None
+        if worker.process.poll() is not None:
+            self._end(worker, worker.why_ended())
+        elif worker.photos >= _PHOTOS_A_WORKER:
+            self._end(worker, Ended.WORN)
+        else:
+            return worker
+        return None
+
+    def _start(self) -> DecoderProcess:
         with self._lock:
             if self._closed:
                 raise DecoderUnavailable("the decoders are closed")
-            worker = _Worker(self._limits)
+            worker = DecoderProcess(self._limits)
             self._alive.add(worker)
         try:
             worker.wait()
         except DecoderUnavailable:
-            self._end(worker)
+            self._end(worker, Ended.CRASH)
             raise
         return worker
 
-    def _end(self, worker: _Worker) -> None:
+    def _end(self, worker: DecoderProcess, why: Ended) -> None:
         with self._lock:
             self._alive.discard(worker)
+            closed = self._closed
         worker.stop()
+        if not closed:
+            self._tell(why)
+
+
+def _fault(ended: Ended) -> ImageError:
+    """What the caller is told whose photo it was."""
+    if ended is Ended.MEMORY:
+        return ImageTooLarge(TOO_MUCH_MEMORY)
+    late = ended in (Ended.LATE, Ended.PROCESSOR_TIME)
+    return UndecodableImage(f"the image is damaged: it {'takes too long to decode' if late else 'ends the decoder'}")
 
 
 def _photo_of(answer: dict[str, Any], fd: int, data: bytes) -> Image:

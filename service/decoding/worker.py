@@ -7,9 +7,11 @@ socket as 8 bytes of length and the file; each is answered with one line of JSON
 from __future__ import annotations
 
 import array
+import contextlib
 import fcntl
 import json
 import math
+import mmap
 import os
 import resource
 import socket
@@ -19,28 +21,38 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image as PillowImage
 
 from models import errors as models_errors
 from models.errors import ImageError, ImageTooLarge, UndecodableImage
 from models.preprocessing import ImageLimits, decode
 from models.types import Image
-from service.decoding.header import check_header
+from models.upright import Allocate, in_memory
+from service.decoding.header import check_header, read_header
 
 READY = b"R"
 """Sent once, before the first photo: from then on time counts."""
+TOO_MUCH_MEMORY = "decoding it takes more memory than a photo may"
+MOST_BYTES_A_PIXEL = 18
+"""What decoding takes at most, the decoder's own 4 MB or so aside: a WebP's canvases (16), and its file."""
+OUT_OF_MEMORY = 75
+"""Exit status where there was no memory even to answer."""
+_FIRST_TO_END = 500
+"""Where the machine, or the container, is out of memory: a decoder before the service."""
 _CHUNK = 1 << 20
 
 
-def decode_checked(data: bytes, limits: ImageLimits, max_frames: int) -> Image:
+def decode_checked(data: bytes, limits: ImageLimits, max_frames: int, allocate: Allocate = in_memory) -> Image:
     """Header, then pixels. Raises the `ImageError`s of `models`, and nothing else, whatever the bytes are."""
     check_header(data, limits, max_frames)
     try:
-        return decode(data, limits)
+        return decode(data, limits, allocate)
     except ImageError:
         raise
     except MemoryError as error:
-        raise ImageTooLarge("decoding it takes more memory than a photo may") from error
+        raise ImageTooLarge(TOO_MUCH_MEMORY) from error
     except Exception as error:
         raise UndecodableImage(f"the image is damaged: {type(error).__name__}") from error
 
@@ -56,14 +68,31 @@ def main() -> None:
         wire.sendall(READY)
         while (data := _receive(wire)) is not None:
             _allow_cpu(seconds)
-            try:
-                image = decode_checked(data, limits, max_frames)
-            except ImageError as error:
-                _answer(wire, {"error": type(error).__name__, "message": str(error)}, None)
-            else:
-                _answer(wire, {"width": image.width, "height": image.height}, image)
-                del image
+            _serve(wire, data, limits, max_frames, memory)
             del data
+
+
+def _serve(wire: socket.socket, data: bytes, limits: ImageLimits, max_frames: int, memory: int) -> None:
+    """Answers one photo, whose pixels are decoded to where the service will read them."""
+    with contextlib.ExitStack() as opened:
+        shared = _SharedPixels(opened)
+        try:
+            image = decode_checked(data, limits, max_frames, shared.allocate)
+        except ImageError as error:
+            error = _really(error, data, max_frames, memory)
+            _answer(wire, {"error": type(error).__name__, "message": str(error)}, None)
+        else:
+            _answer(wire, {"width": image.width, "height": image.height}, shared.fd)
+
+
+def _really(error: ImageError, data: bytes, max_frames: int, memory: int) -> ImageError:
+    """Libraries that get no memory call the photo damaged: where it may take more than there is, that is believed."""
+    if isinstance(error, UndecodableImage):
+        with contextlib.suppress(ImageError):
+            header = read_header(data, max_frames)
+            if header.width * header.height * MOST_BYTES_A_PIXEL > memory:
+                return ImageTooLarge(f"{TOO_MUCH_MEMORY}, or it is damaged: {error}")
+    return error
 
 
 def raise_as_told(answer: dict[str, Any]) -> None:
@@ -79,6 +108,9 @@ def _confine(memory: int, max_pixels: int) -> None:
     if statm.exists():
         taken = int(statm.read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + memory, taken + memory))
+        # Where it may not be said, the kernel chooses by size, as ever.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_END))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (3 * max_pixels, 3 * max_pixels))
 
@@ -105,20 +137,34 @@ def _receive(wire: socket.socket) -> bytes | None:
     return bytes(data)
 
 
-def _answer(wire: socket.socket, content: dict[str, Any], image: Image | None) -> None:
+def _answer(wire: socket.socket, content: dict[str, Any], pixels: int | None) -> None:
+    """`pixels`: the open file that goes along."""
     line = json.dumps(content).encode()
     head = struct.pack(">I", len(line)) + line
-    if image is None:
+    if pixels is None:
         wire.sendall(head)
         return
-    pixels = _shared_file(image.pixels.nbytes)
-    try:
-        _write(pixels, memoryview(image.pixels.data).cast("B"))
-        handle = array.array("i", [pixels])
-        sent = wire.sendmsg([head], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handle)])
-        wire.sendall(head[sent:])
-    finally:
-        os.close(pixels)
+    handle = array.array("i", [pixels])
+    sent = wire.sendmsg([head], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handle)])
+    wire.sendall(head[sent:])
+
+
+class _SharedPixels:
+    """Where one photo's pixels are written, and the service reads them: memory that is an open file, `fd`."""
+
+    def __init__(self, opened: contextlib.ExitStack) -> None:
+        self._opened = opened
+        self.fd: int | None = None
+
+    def allocate(self, shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+        """Raises MemoryError."""
+        self.fd = _shared_file(math.prod(shape))
+        self._opened.callback(os.close, self.fd)
+        try:
+            memory = mmap.mmap(self.fd, math.prod(shape))
+        except OSError as error:
+            raise MemoryError from error
+        return np.ndarray(shape, np.uint8, buffer=memory)
 
 
 def _shared_file(size: int) -> int:
@@ -135,11 +181,8 @@ def _shared_file(size: int) -> int:
     return fd
 
 
-def _write(fd: int, data: memoryview) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(fd, data[done:], done)
-
-
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MemoryError:
+        raise SystemExit(OUT_OF_MEMORY) from None

@@ -5,21 +5,32 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from service.bodies import largest_json
-from service.routes.documented import ProblemOut
 from service.settings import Settings, settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 KNOWN = {name for name, _, _ in settings_table()}
+
+DECODER_MB = 80
+"""A decoder at rest: 60 MB, measured by tests/benchmarks/decode_memory.py."""
+
+
+def megabytes(size: str) -> float:
+    """Of Docker's `512m` or `3g`."""
+    return float(size[:-1]) * {"m": 2**20, "g": 2**30}[size[-1]] / 1e6
+
+
+def tmpfs_mb(service: dict[str, Any]) -> float:
+    """Of those that say their size."""
+    sizes = (re.search(r"size=(\d+[mg])", mount) for mount in service.get("tmpfs", []))
+    return sum(megabytes(size[1]) for size in sizes if size)
 
 
 def instructions() -> Iterator[tuple[str, str, str]]:
@@ -90,8 +101,8 @@ def test_what_is_copied_is_there_and_what_is_installed_is_cleaned_up() -> None:
 
 def test_settings_named_in_the_recipes_exist() -> None:
     """A misspelt one stops the start."""
-    recipes = ("Dockerfile", "docker-compose.yml", "deploy/compose.gpu.yml", "deploy/compose.milvus.yml")
-    texts = [(ROOT / name).read_text() for name in recipes]
+    recipes = [ROOT / "Dockerfile", ROOT / "docker-compose.yml", *(ROOT / "deploy").glob("compose.*.yml")]
+    texts = [path.read_text() for path in recipes]
     named = set(re.findall(r"SELVEDGE_[A-Z_]+[A-Z]", " ".join(texts)))
     assert named
     assert named <= KNOWN
@@ -160,15 +171,24 @@ def test_milvus_and_its_stores_have_passwords_of_their_own_and_a_network_apart()
         assert secret["file"] in ignored
 
 
-def test_the_service_on_milvus_has_its_clients_and_waits_for_it() -> None:
-    """What the extras name is what is locked for them."""
-    overlay = yaml.safe_load((ROOT / "deploy" / "compose.milvus.yml").read_text())["services"]
-    api = overlay["api"]
-    assert overlay == {"api": api, "worker": api}
-    assert api["environment"]["SELVEDGE_INDEX__MILVUS__URI"] == "http://milvus:19530"
-    assert api["depends_on"] == {"milvus": {"condition": "service_healthy"}}
-    assert all((ROOT / "requirements" / f"{extra}.txt").exists() for extra in api["build"]["args"]["EXTRAS"].split())
-    assert [stage for stage, word, _ in instructions() if word == "ARG"] == ["build-cpu"]
+def test_decoders_photos_and_service_fit_into_their_containers() -> None:
+    """At the defaults of the settings, and of the GPU image: what does not fit is killed in the middle of a photo."""
+    gpu = yaml.safe_load((ROOT / "deploy" / "compose.gpu.yml").read_text())["services"]["api"]
+    told = " ".join(rest for stage, word, rest in instructions() if (stage, word) == ("gpu", "ENV"))
+    many = {name: int(count) for name, count in re.findall(r"SELVEDGE_\w+?__(WORKERS|DECODERS)=(\d+)", told)}
+    defaults = Settings()
+    few = {"WORKERS": defaults.capacity.workers, "DECODERS": defaults.images.decoders}
+    for service, counts, own in ((SERVICES["api"], few, 600), (SERVICES["worker"], few, 600), (gpu, many, 3_000)):
+        decoders = counts["DECODERS"] * (defaults.images.decode_memory_mb + DECODER_MB)
+        photos = counts["WORKERS"] * 3 * defaults.images.max_pixels / 1e6
+        needed = own + decoders + photos + tmpfs_mb(SERVICES["api"])
+        assert needed <= megabytes(service["mem_limit"]), (needed, counts)
+
+
+def test_files_in_memory_fit_into_their_containers() -> None:
+    """tmpfs counts against the limit; what the process itself needs comes on top."""
+    for name, service in SERVICES.items():
+        assert tmpfs_mb(service) + 64 <= megabytes(service["mem_limit"]), name
 
 
 def test_the_worker_works_on_the_jobs_of_the_api() -> None:
@@ -204,39 +224,6 @@ def test_prometheus_scrapes_the_listeners_of_api_and_worker() -> None:
     assert {SERVICES[name]["environment"]["SELVEDGE_OPS_HOST"] for name in ("api", "worker")} == {"0.0.0.0"}
 
 
-def test_the_proxy_bounds_time_and_size_and_hides_the_metrics() -> None:
-    """It lets through whatever the service takes, and buffers both ways."""
-    text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text()
-    for directive in ("client_header_timeout", "client_body_timeout", "proxy_connect_timeout", "proxy_read_timeout"):
-        assert re.search(rf"^\s*{directive} \d+s;", text, re.MULTILINE), directive
-    for directive in ("proxy_request_buffering on;", "proxy_buffering on;", "location = /metrics { return 404; }"):
-        assert directive in text
-    size = re.search(r"client_max_body_size (\d+)m;", text)
-    assert size is not None
-    assert int(size[1]) * 1_000_000 >= largest_json(Settings().images.max_bytes)
-
-
-@pytest.mark.parametrize(
-    ("status", "answered", "code", "waits"),
-    [(413, 413, "upload_too_large", False), (429, 429, "too_many_connections", True), (500, 503, "uploads_full", True),
-     (502, 502, "service_away", True), (504, 504, "service_too_slow", True)],
-)  # fmt: skip
-def test_what_the_proxy_refuses_is_a_problem(status: int, answered: int, code: str, waits: bool) -> None:
-    """As the service's own, with when to come back; what the service says is passed on as it is."""
-    text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text()
-    (name,) = re.findall(rf"^ *error_page {status} (?:=503 )?@(\w+);", text, re.MULTILINE)
-    (place,) = re.findall(rf"location @{name} \{{\n(.*?)\n    \}}", text, re.DOTALL)
-    returned = re.search(r"return (\d+) '(.*)';", place)
-    assert returned is not None
-    problem = ProblemOut.model_validate_json(returned[2])
-    assert (int(returned[1]), problem.status, problem.code) == (answered, answered, code)
-    assert problem.title == HTTPStatus(answered).phrase
-    assert set(json.loads(returned[2])) == set(ProblemOut.model_fields)
-    assert "default_type application/problem+json;" in place
-    assert ("add_header Retry-After" in place) == waits
-    assert "proxy_intercept_errors" not in text
-
-
 def test_bodies_find_room_where_they_wait() -> None:
     """The parts of a form lie in /tmp, which is memory of its container."""
     for name, least_bytes in (("api", Settings().uploads.most_held_bytes), ("proxy", 1)):
@@ -246,13 +233,3 @@ def test_bodies_find_room_where_they_wait() -> None:
         memory = int(limit[:-1]) * {"m": 1, "g": 1024}[limit[-1]]
         assert least_bytes < int(size[1]) * 1_000_000
         assert int(size[1]) < memory, name
-
-
-def test_the_proxy_lets_jobs_through_without_holding_them() -> None:
-    """Its own disk is small; and it lets through whatever the service takes."""
-    text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text()
-    (place,) = re.findall(r"location ~ \^/\(index\|check-plagiarism\)/bulk\$ \{([^}]*)\}", text)
-    assert "proxy_request_buffering off;" in place
-    size = re.search(r"client_max_body_size (\d+)m;", place)
-    assert size is not None
-    assert int(size[1]) * 1_000_000 >= Settings().jobs.max_bytes

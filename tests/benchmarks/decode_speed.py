@@ -15,7 +15,8 @@ from rich.progress import track
 from rich.table import Table
 
 from models.preprocessing import ImageLimits
-from service.decoding.decoders import DecodeLimits, DecoderPool, InProcessDecoder, PhotoDecoder
+from service.decoding.decoders import DecoderPool, InProcessDecoder, PhotoDecoder
+from service.decoding.process import DecodeLimits
 
 _LIMITS = DecodeLimits(ImageLimits(), 1_000, 30.0, 2_000_000_000)
 _SIZES = {"1 megapixel": (1_000, 1_000), "12 megapixels": (4_000, 3_000)}

@@ -28,7 +28,8 @@ from service.access.tenancy import TenantCatalogue
 from service.cache import SeenCache
 from service.cache_store import NoStore
 from service.capacity import Capacity
-from service.decoding.decoders import DecodeLimits, InProcessDecoder
+from service.decoding.decoders import InProcessDecoder
+from service.decoding.process import DecodeLimits
 from service.images import PhotoReader
 from service.judging import Rules
 from service.observability import Metrics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
@@ -14,25 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image as PillowImage
 
 from models.errors import ImageError, ImageTooLarge, ImageTooSmall, UndecodableImage, UnsupportedFormat
 from models.preprocessing import ImageLimits, decode
-from service.decoding.decoders import DecodeLimits, DecoderPool, InProcessDecoder, PhotoDecoder
+from service.decoding.decoders import DecoderPool, InProcessDecoder, PhotoDecoder
+from service.decoding.process import DecodeLimits, Ended
+from service.decoding.worker import MOST_BYTES_A_PIXEL
 from service.errors import DecoderUnavailable
+from service.settings import ImageSettings
 from tests import photos
+from tests.hostile.large import large_photos
 from tests.hostile.sizes import scans_bomb
 from tests.photos import photo
 
 LIMITS = DecodeLimits(ImageLimits(), 1_000, 10.0, 2_000_000_000)
-
-
-def large_png(side: int = 5_000) -> bytes:
-    """25 megapixels of noise in one channel: takes a while."""
-    pixels = np.random.default_rng(1).integers(0, 256, (side, side), dtype=np.uint8)
-    out = io.BytesIO()
-    PillowImage.fromarray(pixels).save(out, "PNG", compress_level=1)
-    return out.getvalue()
 
 
 @pytest.fixture(params=["here", "apart"], scope="module")
@@ -89,19 +83,31 @@ def test_many_threads_ask_a_few_processes() -> None:
     pool.close()
 
 
-def test_a_crash_costs_one_photo() -> None:
-    """The process is killed in the middle; the next photo gets another."""
-    pool = DecoderPool(1, LIMITS)
+@pytest.mark.parametrize(
+    ("death", "kind", "reason"),
+    [(signal.SIGSEGV, UndecodableImage, Ended.CRASH), (signal.SIGKILL, ImageTooLarge, Ended.MEMORY),
+     (signal.SIGXCPU, UndecodableImage, Ended.PROCESSOR_TIME)],
+)  # fmt: skip
+def test_a_death_costs_one_photo(death: signal.Signals, kind: type[ImageError], reason: Ended) -> None:
+    """In the middle of it; the next photo gets another process. SIGKILL is how the kernel takes memory back."""
+    ends: list[Ended] = []
+    pool = DecoderPool(1, LIMITS, ends.append)
     pool.decode(photo(1))
     (first,) = pool.pids
     # Stopped first, so that it is in the middle of a photo when it dies, however busy the machine is.
     os.kill(first, signal.SIGSTOP)
-    threading.Timer(0.3, os.kill, (first, signal.SIGKILL)).start()
-    with pytest.raises(UndecodableImage, match="ends the decoder"):
+
+    def die() -> None:
+        os.kill(first, death)
+        os.kill(first, signal.SIGCONT)
+
+    threading.Timer(0.3, die).start()
+    with pytest.raises(kind):
         pool.decode(photo(1))
     assert pool.decode(photo(1)).width == photos.WIDTH
     assert pool.pids != (first,)
     pool.close()
+    assert ends == [reason]
 
 
 def test_a_process_that_died_while_idle_costs_nothing() -> None:
@@ -139,15 +145,39 @@ def test_a_photo_that_takes_too_long_is_given_up() -> None:
     pool.close()
 
 
-def test_a_photo_that_takes_too_much_memory_is_too_large() -> None:
-    """The process lives on."""
-    pool = DecoderPool(1, DecodeLimits(ImageLimits(), 1_000, 30.0, 60_000_000))
+@pytest.mark.parametrize("kind", ["I;16", "RGBA", "progressive", "lossy", "lossless"])
+def test_a_photo_that_takes_too_much_memory_is_too_large(kind: str) -> None:
+    """Whatever the library says that got none; the process lives on."""
+    ends: list[Ended] = []
+    pool = DecoderPool(1, DecodeLimits(ImageLimits(), 1_000, 30.0, 110_000_000), ends.append)
     pool.decode(photo(1))
-    pids = pool.pids
     with pytest.raises(ImageTooLarge, match="memory"):
-        pool.decode(large_png())
+        pool.decode(large_photos()[kind]())
     assert pool.decode(photo(1)).width == photos.WIDTH
-    assert pool.pids == pids
+    with pytest.raises(UndecodableImage, match="damaged"):
+        pool.decode(photo(1)[:-200])
+    pool.close()
+    assert ends == []
+
+
+def test_the_memory_that_is_given_suffices_for_the_largest_photos() -> None:
+    """As the settings have it, and no photo is called too large that is only damaged."""
+    images = ImageSettings()
+    assert images.decode_memory_mb * 1_000_000 >= MOST_BYTES_A_PIXEL * images.max_pixels
+
+
+def test_what_a_large_photo_took_is_given_back() -> None:
+    """To within what is kept for the next one."""
+    pool = DecoderPool(1, LIMITS)
+
+    def resident_mb() -> float:
+        time.sleep(0.5)
+        return int(Path(f"/proc/{pool.pids[0]}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    pool.decode(photo(1))
+    before = resident_mb()
+    pool.decode(large_photos()["RGBA"]())
+    assert resident_mb() <= before + 15
     pool.close()
 
 

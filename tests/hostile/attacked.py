@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import httpx
 
+from deploy.drills.soak import resident_mb
+from service.decoding.process import Ended
 from tests.hostile.files import HostileFile
 from tests.photos import photo
 
@@ -23,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 240.0
 HUNG_AFTER_S = 60.0
 AT_ONCE = 2
+UNASKED = (Ended.MEMORY.value, Ended.CRASH.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,19 @@ class AttackedService:
     pid: int
 
     def memory_mb(self) -> float:
-        """Resident memory of the service itself, without its decoders."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1e3
+        """MiB that are resident of the service and its decoders."""
+        return resident_mb(self.pid)
+
+    def decoders_ended(self) -> dict[str, int]:
+        """How many so far, by reason, as the metrics have it."""
+        text = httpx.get(f"{self.address}/metrics", timeout=HUNG_AFTER_S).raise_for_status().text
+        found = re.findall(r'^selvedge_decoders_ended_total\{reason="(\w+)"\} (\S+)$', text, re.MULTILINE)
+        return {reason: round(float(count)) for reason, count in found}
+
+    def decoders_lost(self) -> int:
+        """Those that ended though no limit of ours was reached."""
+        ended = self.decoders_ended()
+        return sum(ended[reason] for reason in UNASKED)
 
 
 @dataclass(slots=True)

@@ -142,8 +142,9 @@ def test_lengths_that_lie_are_no_failure_of_ours(service: AttackedService, rest:
 
 
 def test_the_service_is_as_well_as_before(service: AttackedService, client: httpx.Client) -> None:
-    """After all of the above, a good photo is checked."""
+    """After all of the above, a good photo is checked, and no decoder died of any of it."""
     answer = client.post("/check-plagiarism", files={"image": photo(7)})
     assert answer.status_code == 200
     assert answer.json()["garments"]
     assert client.get("/readyz").status_code == 200
+    assert service.decoders_lost() == 0, service.decoders_ended()

@@ -16,7 +16,8 @@ from models.preprocessing import ImageLimits
 from models.taxonomy import Category
 from models.types import DescribedPhoto, Image
 from service.canary import Canary
-from service.decoding.decoders import DecodeLimits, InProcessDecoder
+from service.decoding.decoders import InProcessDecoder
+from service.decoding.process import DecodeLimits
 from service.observability import Metrics
 from tests.fakes import FAKE_MODELS, FakeDescriber
 from tests.journeys.conftest import served, settings_for

@@ -29,7 +29,7 @@ class _Shelf:
 
     def __init__(self) -> None:
         self._entries: dict[str, tuple[bytes, float]] = {}
-        self.bytes = 0
+        self.held_bytes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -41,12 +41,12 @@ class _Shelf:
     def put(self, key: str, value: bytes, ttl_s: int) -> None:
         self.drop(key)
         self._entries[key] = (value, time.monotonic() + ttl_s)
-        self.bytes += _size(key, value)
+        self.held_bytes += _size(key, value)
 
     def drop(self, key: str) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
-            self.bytes -= _size(key, entry[0])
+            self.held_bytes -= _size(key, entry[0])
 
     def drop_oldest(self) -> None:
         self.drop(next(iter(self._entries)))
@@ -70,9 +70,9 @@ class LocalClaims:
         self._most_bytes = most_bytes
 
     @property
-    def bytes(self) -> int:
+    def held_bytes(self) -> int:
         """What the entries take, about."""
-        return self._claimed.bytes + self._settled.bytes
+        return self._claimed.held_bytes + self._settled.held_bytes
 
     async def claim(self, key: str, value: bytes, ttl_s: int) -> bytes | None:
         settled = self._settled.get(key)
@@ -94,7 +94,7 @@ class LocalClaims:
             each.drop(key)
             each.drop_ended()
         shelf.put(key, value, ttl_s)
-        while self.bytes > self._most_bytes or len(self._claimed) + len(self._settled) > self._most:
+        while self.held_bytes > self._most_bytes or len(self._claimed) + len(self._settled) > self._most:
             (self._settled if len(self._settled) else self._claimed).drop_oldest()
 
 

@@ -29,6 +29,7 @@ _NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 """What another try may well answer differently; 5xx are not kept either."""
 _STREAMED = frozenset({"/index/bulk", "/check-plagiarism/bulk"})
 """Uploads too large to hold: told apart by their length alone."""
+_CLAIM = "selvedge.claim"
 _HEADERS_KEPT = ("content-type", "location")
 
 
@@ -106,6 +107,7 @@ class Idempotency:
     async def _work(self, scope: Scope, receive: Receive, claims: Claims, name: str, fingerprint: str) -> _Answer:
         answer = _Answer()
         settled = False
+        scope[_CLAIM] = name
         try:
             await self._app(scope, receive, answer.take)
             if answer.kept:
@@ -117,6 +119,12 @@ class Idempotency:
             if not settled:
                 await claims.release(name)
         return answer
+
+
+def claim_of(scope: Scope) -> str | None:
+    """Under which name the answer to this request will be kept; None where the caller sent no key."""
+    name: str | None = scope.get(_CLAIM)
+    return name
 
 
 def _most_bytes(photo_bytes: int) -> int:

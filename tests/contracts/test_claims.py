@@ -84,12 +84,12 @@ async def test_local_claims_take_so_many_bytes_and_no_more() -> None:
     assert await claims.claim("in flight", b"running", 60) is None
     for n in range(50):
         await claims.settle(f"k{n % 7}", bytes(3_000), 60)
-        assert claims.bytes <= 10_000
+        assert claims.held_bytes <= 10_000
     assert await claims.claim("in flight", b"second", 60) == b"running"
     for n in range(7):
         await claims.release(f"k{n}")
     await claims.release("in flight")
-    assert claims.bytes == 0
+    assert claims.held_bytes == 0
 
 
 async def test_local_claims_hold_no_answer_larger_than_all_their_room() -> None:
@@ -98,7 +98,7 @@ async def test_local_claims_hold_no_answer_larger_than_all_their_room() -> None:
     assert await claims.claim("a", b"running", 60) is None
     await claims.settle("a", bytes(20_000), 60)
     assert await claims.claim("a", b"again", 60) is None
-    assert claims.bytes <= 10_000
+    assert claims.held_bytes <= 10_000
 
 
 async def test_local_claims_forget_what_has_ended() -> None:
@@ -107,7 +107,7 @@ async def test_local_claims_forget_what_has_ended() -> None:
     await claims.settle("a", bytes(1_000_000), 1)
     await asyncio.sleep(1.1)
     await claims.claim("b", b"running", 60)
-    assert claims.bytes < 1_000
+    assert claims.held_bytes < 1_000
 
 
 async def test_claims_hold_while_the_server_is_away(valkey: tuple[EmbeddedRedis, RedisLink]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ from sqlalchemy.pool import QueuePool
 from index.errors import IndexUnavailable, InvalidQuery
 from index.group_commit import GroupCommit
 from index.schema import is_current, prepare_schema
-from index.write_ahead import empty_log
+from index.sqlite_files import copy_database, empty_log
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -76,9 +75,7 @@ class Database:
         """A copy of a SQLite record as of now, writers going on; None for PostgreSQL."""
         if self.url.get_backend_name() != "sqlite":
             return None
-        with closing(sqlite3.connect(str(self.url.database))) as source, closing(sqlite3.connect(path)) as copy:
-            source.backup(copy)
-        return path
+        return copy_database(Path(str(self.url.database)), path)
 
     def empty_log(self) -> bool:
         """Let nothing that was deleted stay in SQLite's log; False where somebody reads it: ask again later."""

@@ -25,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from index.sqlite_files import empty_log
 from index.types import DEFAULT_TENANT
-from index.write_ahead import empty_log
 from service.errors import CheckNotFound, ChecksUnavailable
 from service.ulid import new_ulid
 

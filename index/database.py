@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ from index.driver_statements import run
 from index.errors import IndexUnavailable, InvalidQuery
 from index.group_commit import GroupCommit
 from index.schema import is_current, prepare_schema
+from index.sqlite_files import copy_database, empty_log
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -76,9 +76,11 @@ class Database:
         """A copy of a SQLite record as of now, writers going on; None for PostgreSQL."""
         if self.url.get_backend_name() != "sqlite":
             return None
-        with closing(sqlite3.connect(str(self.url.database))) as source, closing(sqlite3.connect(path)) as copy:
-            source.backup(copy)
-        return path
+        return copy_database(Path(str(self.url.database)), path)
+
+    def empty_log(self) -> bool:
+        """Let nothing that was deleted stay in SQLite's log; False where somebody reads it: ask again later."""
+        return self.url.get_backend_name() != "sqlite" or empty_log(Path(str(self.url.database)))
 
     def close(self) -> None:
         """Waits a moment for threads that still ask something: a connection that outlives its pool is never closed."""
@@ -152,7 +154,9 @@ def _create_postgresql(parsed: URL) -> Engine:
 def _configure_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # None: we say BEGIN ourselves, so that reads see one snapshot and writes take the lock at once.
     dbapi_connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -16000"):
+    pragmas = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -16000")
+    # What is deleted is overwritten, and not only left for the next row to use.
+    for pragma in (*pragmas, "secure_delete = ON"):
         dbapi_connection.execute(f"PRAGMA {pragma}")
 
 

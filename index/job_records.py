@@ -53,10 +53,11 @@ class JobProblemRecord(Record):
 
 
 class JobResultRecord(Record):
-    """The answer to one line, compressed."""
+    """The answer to one line, compressed; `check_id` is empty for a refused line, NULL before revision 0008."""
 
     __tablename__ = "job_results"
     __table_args__ = ({"sqlite_autoincrement": True},)
     number: Mapped[int] = mapped_column(Number, primary_key=True)
     job_number: Mapped[int] = mapped_column(Number, ForeignKey("jobs.number", ondelete="CASCADE"), index=True)
     answer: Mapped[bytes]
+    check_id: Mapped[str | None] = mapped_column(index=True)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 from index.database import Database
 from index.errors import InvalidQuery, JobNotFound
 from index.job_records import JobProblemRecord, JobRecord, JobResultRecord
+from index.job_results import check_id_in
 from index.job_types import LIVE, Job, JobKind, JobPage, JobStatus, LineProblem, ProblemPage, Step
 
 _FIELDS = tuple(Job.__dataclass_fields__)
@@ -147,7 +148,10 @@ class JobLedger:
             if problems:
                 connection.execute(insert(JobProblemRecord), problems)
             if step.results:
-                answers = [{"job_number": number, "answer": zlib.compress(answer)} for answer in step.results]
+                answers = [
+                    {"job_number": number, "answer": zlib.compress(answer), "check_id": check_id_in(answer)}
+                    for answer in step.results
+                ]
                 connection.execute(insert(JobResultRecord), answers)
             return True
 

@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from index.moments import UtcDateTime
 from index.types import DEFAULT_TENANT
 
-REVISION = "0007"
+REVISION = "0008"
 """The latest of `index/migrations`, which makes the tables below."""
 REVISION_TABLE = "record_revision"
 Number = BigInteger().with_variant(Integer, "sqlite")

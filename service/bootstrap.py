@@ -10,6 +10,7 @@ import structlog
 
 from index.database import Database
 from index.decisions import DecisionLog
+from index.job_results import JobResults
 from index.weight_history import WeightHistory
 from models.background import Cohort, read_cohort
 from models.runtime.describe import Describer, PhotoDescriber
@@ -27,7 +28,7 @@ from service.canary import Canary
 from service.capacity import Capacity
 from service.check import PlagiarismChecker
 from service.checks_store import ChecksStore
-from service.claims import LocalClaims, RedisClaims
+from service.claims import Claims, LocalClaims, RedisClaims
 from service.compare import Comparer
 from service.decoding.decoders import DecoderPool, InProcessDecoder, PhotoDecoder
 from service.decoding.process import DecodeLimits, Ended
@@ -37,6 +38,7 @@ from service.demo.wardrobe import UNREGISTERED
 from service.disk import DiskGuard
 from service.drift import ScoreDrift
 from service.embedded_redis import EmbeddedRedis
+from service.erasure import CheckEraser
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
 from service.images import PhotoReader
@@ -114,6 +116,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         redis, store = _open_store(settings, metrics)
         opened.pop_all()
     link = store.link if isinstance(store, RedisStore) else None
+    claims: Claims = LocalClaims() if link is None else RedisClaims(link)
     limits = settings.capacity
     capacity = Capacity(limits.workers, limits.queue, limits.bulk_queue, limits.most_wait_s, metrics)
     disk = DiskGuard(settings.data_dir, settings.disk.least_free_mb * 1_000_000)
@@ -152,10 +155,11 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         registrar=registrar,
         comparer=Comparer(reader, registry, in_force.now, capacity),
         checks=checks,
+        eraser=CheckEraser(checks, JobResults(database), store, claims),
         store=store,
         keyring=keyring,
         rates=Rates(link),
-        claims=LocalClaims() if link is None else RedisClaims(link),
+        claims=claims,
         decoder=decoder,
         fetcher=fetcher,
         capacity=capacity,

@@ -75,6 +75,14 @@ class VerdictCache:
         await self._store.put(_verdict_key(tenant, sha256, options, versions), answer, self._ttl_s)
 
 
+async def forget_photo(store: CacheStore, tenant: str, sha256: str) -> bool:
+    """Drop what both caches hold of a tenant's photo, of all models; False where the store is away.
+
+    Another check of the same photo loses time by it, nothing else.
+    """
+    return await store.drop(f"selvedge:{tenant}:*:{sha256}:*")
+
+
 def _verdict_key(tenant: str, sha256: str, options: str, versions: Versions) -> str:
     asked = json.dumps([options, asdict(versions)], sort_keys=True)
     return f"selvedge:{tenant}:verdict:{sha256}:{hashlib.sha256(asked.encode()).hexdigest()[:32]}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fnmatch
 import time
 from typing import Protocol
 
 from prometheus_client import Gauge
 
 from service.redis_link import RedisAway, RedisLink
+
+_SCANNED_AT_ONCE = 1_000
 
 
 class CacheStore(Protocol):
@@ -16,6 +19,9 @@ class CacheStore(Protocol):
     async def get(self, key: str) -> bytes | None: ...
 
     async def put(self, key: str, value: bytes, ttl_s: int) -> None: ...
+
+    async def drop(self, pattern: str) -> bool:
+        """Forget the keys of a pattern (`*` is anything); False where the store is away and may hold some again."""
 
     async def reachable(self) -> bool:
         """Whether the store answers now."""
@@ -31,6 +37,9 @@ class NoStore:
 
     async def put(self, key: str, value: bytes, ttl_s: int) -> None:
         """Forgets at once."""
+
+    async def drop(self, pattern: str) -> bool:  # noqa: ARG002 - the protocol's
+        return True
 
     async def reachable(self) -> bool:
         return False
@@ -55,6 +64,11 @@ class MemoryStore:
         self._entries[key] = (value, time.monotonic() + ttl_s)
         while len(self._entries) > self._most:
             del self._entries[next(iter(self._entries))]
+
+    async def drop(self, pattern: str) -> bool:
+        for key in fnmatch.filter(self._entries, pattern):
+            del self._entries[key]
+        return True
 
     async def reachable(self) -> bool:
         return True
@@ -82,6 +96,13 @@ class RedisStore:
         except RedisAway:
             pass  # a cache: the next one looks again
 
+    async def drop(self, pattern: str) -> bool:
+        try:
+            await self.link.ask(lambda: self._drop(pattern))
+        except RedisAway:
+            return False
+        return True
+
     async def reachable(self) -> bool:
         try:
             await self.link.ask(lambda: self.link.redis.exists("selvedge:"))
@@ -91,3 +112,8 @@ class RedisStore:
 
     async def close(self) -> None:
         await self.link.close()
+
+    async def _drop(self, pattern: str) -> None:
+        """Looks at every key there is, a thousand at a time: for what is rare."""
+        async for key in self.link.redis.scan_iter(match=pattern, count=_SCANNED_AT_ONCE):
+            await self.link.redis.delete(key)

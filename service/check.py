@@ -43,8 +43,10 @@ class PlagiarismChecker:
         self._capacity = capacity
         self._metrics = metrics
 
-    async def check(self, data: bytes, fields: CheckFields, tenant: str, lane: Lane = Lane.CHECKS) -> CheckOut:
-        """The answer, kept under its own check id."""
+    async def check(
+        self, data: bytes, fields: CheckFields, tenant: str, lane: Lane = Lane.CHECKS, claim: str | None = None
+    ) -> CheckOut:
+        """The answer, kept under its own check id; `claim` names where an Idempotency-Key's answer will be kept."""
         started = time.perf_counter()
         async with self._capacity.admitted(lane):
             sha256 = await self._reader.hash(data)
@@ -75,17 +77,17 @@ class PlagiarismChecker:
             self._metrics.stages(timings)
             scores = [[match.score for match in garment.matches] for garment in answer.garments]
             self._metrics.verdict(answer.verdict, [max(own) for own in scores if own])
-            return await self._keep(answer, tenant)
+            return await self._keep(answer, tenant, claim)
 
     async def _draw(self, data: bytes, fields: CheckFields, tenant: str) -> str:
         image = await self._reader.decode(data)
         seen = await self._reader.look(data, tenant, fields.category)
         return as_data_uri(await self._capacity.run(draw_overlay, image, seen.described))
 
-    async def _keep(self, answer: CheckOut, tenant: str) -> CheckOut:
+    async def _keep(self, answer: CheckOut, tenant: str, claim: str | None) -> CheckOut:
         kept = answer.model_copy(update={"overlay": None}).model_dump_json().encode()
         try:
-            await self._capacity.run(self._checks.put, answer.check_id, tenant, kept)
+            await self._capacity.run(self._checks.put, answer.check_id, tenant, kept, claim)
         except ChecksUnavailable:
             # A full disk must not stop moderation: the answer is right, it only cannot be read again.
             return answer.model_copy(update={"warnings": [*answer.warnings, warning_out("check_not_kept")]})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     DateTime,
     LargeBinary,
     MetaData,
@@ -23,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from index.sqlite_files import empty_log
 from index.types import DEFAULT_TENANT
 from service.errors import CheckNotFound, ChecksUnavailable
 from service.ulid import new_ulid
@@ -35,8 +38,19 @@ _CHECKS = Table(
     Column("tenant", String(64), nullable=False, server_default=DEFAULT_TENANT),
     Column("created_at", DateTime(), nullable=False, index=True),
     Column("answer", LargeBinary(), nullable=False),
+    Column("claim", String(100)),
 )
-_SWEEP_EVERY_S = 3_600.0
+_LATER_COLUMNS = {"tenant": f"VARCHAR(64) DEFAULT '{DEFAULT_TENANT}'", "claim": "VARCHAR(100)"}
+"""What a file of an earlier release lacks: what it holds is of the time before keys."""
+_SWEPT_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheck:
+    """`answer` is its JSON; `claim` the name under which its Idempotency-Key's answer is kept, None without one."""
+
+    answer: bytes
+    claim: str | None
 
 
 class ChecksStore:
@@ -45,18 +59,15 @@ class ChecksStore:
     def __init__(self, database_url: str, keep_days: int) -> None:
         self._engine = _open(database_url)
         self._keep = timedelta(days=keep_days)
-        self._next_sweep = 0.0
 
-    def put(self, check_id: str, tenant: str, answer: bytes) -> None:
+    def put(self, check_id: str, tenant: str, answer: bytes, claim: str | None = None) -> None:
+        """`claim`: see KeptCheck."""
         if not self._keep:
             return
-        row = {"check_id": check_id, "tenant": tenant, "answer": answer}
+        row = {"check_id": check_id, "tenant": tenant, "answer": answer, "claim": claim}
         try:
             with self._engine.begin() as connection:
                 connection.execute(_CHECKS.insert().values(row | {"created_at": _now()}))
-                if time.monotonic() >= self._next_sweep:
-                    self._next_sweep = time.monotonic() + _SWEEP_EVERY_S
-                    connection.execute(delete(_CHECKS).where(_CHECKS.c.created_at <= _now() - self._keep))
         except SQLAlchemyError as error:
             raise ChecksUnavailable(f"the check could not be kept: {error}") from error
 
@@ -74,16 +85,42 @@ class ChecksStore:
             raise CheckNotFound(f"no check {check_id!r}, or it is kept no longer")
         return bytes(found)
 
-    def erase(self, check_id: str, tenant: str) -> None:
-        """Raises CheckNotFound where the tenant has none."""
-        wanted = (_CHECKS.c.check_id == check_id, _CHECKS.c.tenant == tenant)
+    def find(self, check_id: str, tenant: str) -> KeptCheck | None:
+        """All that is held of a check, also of one that is kept no longer and not swept yet."""
+        wanted = select(_CHECKS.c.answer, _CHECKS.c.claim).where(*_named(check_id, tenant))
+        try:
+            with self._engine.connect() as connection:
+                row = connection.execute(wanted).one_or_none()
+        except SQLAlchemyError as error:
+            raise ChecksUnavailable(f"checks cannot be read: {error}") from error
+        return None if row is None else KeptCheck(bytes(row.answer), row.claim)
+
+    def erase(self, check_id: str, tenant: str) -> bool:
+        """For good, where there is one; False where the bytes stay in SQLite's log for a while: `empty_log` later."""
         try:
             with self._engine.begin() as connection:
-                erased = connection.execute(delete(_CHECKS).where(*wanted)).rowcount
+                connection.execute(delete(_CHECKS).where(*_named(check_id, tenant)))
         except SQLAlchemyError as error:
             raise ChecksUnavailable(f"the check could not be erased: {error}") from error
-        if not erased:
-            raise CheckNotFound(f"no check {check_id!r}")
+        return self.empty_log()
+
+    def sweep(self) -> int:
+        """Delete what is kept no longer, a few hundred at a time; how many it were."""
+        old = select(_CHECKS.c.check_id).where(_CHECKS.c.created_at <= _now() - self._keep).limit(_SWEPT_AT_ONCE)
+        swept, more = 0, True
+        try:
+            while more:
+                with self._engine.begin() as connection:
+                    deleted = connection.execute(delete(_CHECKS).where(_CHECKS.c.check_id.in_(old))).rowcount
+                swept, more = swept + deleted, deleted == _SWEPT_AT_ONCE
+        except SQLAlchemyError as error:
+            raise ChecksUnavailable(f"old checks could not be deleted: {error}") from error
+        return swept
+
+    def empty_log(self) -> bool:
+        """Let nothing that was deleted stay in SQLite's log; False where somebody reads it: ask again later."""
+        url = self._engine.url
+        return url.get_backend_name() != "sqlite" or empty_log(Path(str(url.database)))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -92,6 +129,10 @@ class ChecksStore:
 def new_check_id() -> str:
     """`chk_` and a ULID."""
     return "chk_" + new_ulid()
+
+
+def _named(check_id: str, tenant: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return _CHECKS.c.check_id == check_id, _CHECKS.c.tenant == tenant
 
 
 def _now() -> datetime:
@@ -105,10 +146,11 @@ def _open(database_url: str) -> Engine:
         event.listen(engine, "connect", _configure)
     try:
         _TABLES.create_all(engine)
-        if "tenant" not in {column["name"] for column in inspect(engine).get_columns("checks")}:
-            # A file of version 0.1: what it holds is of the time before keys.
-            with engine.begin() as connection:
-                connection.execute(text(f"ALTER TABLE checks ADD COLUMN tenant VARCHAR(64) DEFAULT '{DEFAULT_TENANT}'"))
+        known = {column["name"] for column in inspect(engine).get_columns("checks")}
+        with engine.begin() as connection:
+            for name, kind in _LATER_COLUMNS.items():
+                if name not in known:
+                    connection.execute(text(f"ALTER TABLE checks ADD COLUMN {name} {kind}"))
     except SQLAlchemyError as error:
         raise ChecksUnavailable(f"the store of checks cannot be opened: {error}") from error
     return engine

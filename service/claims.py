@@ -7,9 +7,12 @@ from typing import Protocol
 
 from service.redis_link import RedisAway, RedisLink
 
+_ENTRY_BYTES = 400
+"""What Python takes for an entry beside its key and value."""
+
 
 class Claims(Protocol):
-    """One value a key for a while. No method raises because Redis is away."""
+    """One value a key for a while, or for as long as there is room. No method raises because Redis is away."""
 
     async def claim(self, key: str, value: bytes, ttl_s: int) -> bytes | None:
         """Put a value where there is none, in one step: None where it is ours now, otherwise the value found."""
@@ -17,32 +20,86 @@ class Claims(Protocol):
     async def settle(self, key: str, value: bytes, ttl_s: int) -> None:
         """Replace the value, whatever it was."""
 
-    async def release(self, key: str) -> None:
-        """Nobody's again."""
+    async def release(self, key: str) -> bool:
+        """Nobody's again; False where Redis is away and may still hold it until its time is over."""
+
+
+class _Shelf:
+    """Values by key, the oldest first to go; all are put for about the same time, so the oldest also ends first."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, tuple[bytes, float]] = {}
+        self.held_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> bytes | None:
+        value, until = self._entries.get(key, (b"", 0.0))
+        return value if until > time.monotonic() else None
+
+    def put(self, key: str, value: bytes, ttl_s: int) -> None:
+        self.drop(key)
+        self._entries[key] = (value, time.monotonic() + ttl_s)
+        self.held_bytes += _size(key, value)
+
+    def drop(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.held_bytes -= _size(key, entry[0])
+
+    def drop_oldest(self) -> None:
+        self.drop(next(iter(self._entries)))
+
+    def drop_ended(self) -> None:
+        now = time.monotonic()
+        while self._entries and next(iter(self._entries.values()))[1] <= now:
+            self.drop_oldest()
 
 
 class LocalClaims:
-    """In this process, at most `most` entries, the oldest first to go: the fallback, and the fake."""
+    """In this process, in so many entries and bytes at most: the fallback, and the fake.
 
-    def __init__(self, most: int = 10_000) -> None:
-        self._entries: dict[str, tuple[bytes, float]] = {}
+    Where there is no room the oldest settled values go, then the oldest claims. What went, or never fitted, is as after
+    a restart: the request is worked anew if it comes again, and never gets another's answer.
+    """
+
+    def __init__(self, most: int = 10_000, most_bytes: int = 32_000_000) -> None:
+        self._claimed, self._settled = _Shelf(), _Shelf()
         self._most = most
+        self._most_bytes = most_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """What the entries take, about."""
+        return self._claimed.held_bytes + self._settled.held_bytes
 
     async def claim(self, key: str, value: bytes, ttl_s: int) -> bytes | None:
-        found, until = self._entries.get(key, (b"", 0.0))
-        if until > time.monotonic():
-            return found
-        await self.settle(key, value, ttl_s)
-        return None
+        settled = self._settled.get(key)
+        known = self._claimed.get(key) if settled is None else settled
+        if known is None:
+            self._put(self._claimed, key, value, ttl_s)
+        return known
 
     async def settle(self, key: str, value: bytes, ttl_s: int) -> None:
-        self._entries.pop(key, None)
-        self._entries[key] = (value, time.monotonic() + ttl_s)
-        while len(self._entries) > self._most:
-            del self._entries[next(iter(self._entries))]
+        self._put(self._settled, key, value, ttl_s)
 
-    async def release(self, key: str) -> None:
-        self._entries.pop(key, None)
+    async def release(self, key: str) -> bool:
+        self._claimed.drop(key)
+        self._settled.drop(key)
+        return True
+
+    def _put(self, shelf: _Shelf, key: str, value: bytes, ttl_s: int) -> None:
+        for each in (self._claimed, self._settled):
+            each.drop(key)
+            each.drop_ended()
+        shelf.put(key, value, ttl_s)
+        while self.held_bytes > self._most_bytes or len(self._claimed) + len(self._settled) > self._most:
+            (self._settled if len(self._settled) else self._claimed).drop_oldest()
+
+
+def _size(key: str, value: bytes) -> int:
+    return len(key) + len(value) + _ENTRY_BYTES
 
 
 class RedisClaims:
@@ -75,10 +132,11 @@ class RedisClaims:
         else:
             await self._here.release(key)
 
-    async def release(self, key: str) -> None:
+    async def release(self, key: str) -> bool:
         await self._here.release(key)
         redis = self._link.redis
         try:
             await self._link.ask(lambda: redis.delete(key))
         except RedisAway:
-            pass  # the claim ends with its time
+            return False
+        return True

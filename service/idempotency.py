@@ -35,6 +35,7 @@ _NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 """What another try may well answer differently; 5xx are not kept either."""
 _REUSED = "this Idempotency-Key was used with another body; take a new key for a new request"
 _RUNNING = "a request with this Idempotency-Key is in flight; ask again in a moment"
+_CLAIM = "selvedge.claim"
 _HEADERS_KEPT = ("content-type", "location")
 
 
@@ -129,6 +130,7 @@ class Idempotency:
         """An answer is kept where the body that it answers was read to its end: only then is it known."""
         answer = _Answer()
         settled = False
+        scope[_CLAIM] = name
         try:
             await self._app(scope, receive, answer.take)
             body = fingerprint()
@@ -150,6 +152,12 @@ async def _read(service: Selvedge, scope: Scope, receive: Receive) -> tuple[str,
     chunks = counted(chunks_of(receive), length, most, settings.uploads.pace(), hold_of(scope))
     body = b"".join([chunk async for chunk in chunks])
     return await beside_the_loop(len(body), fingerprint_of, scope, body), replaying(body, receive)
+
+
+def claim_of(scope: Scope) -> str | None:
+    """Under which name the answer to this request will be kept; None where the caller sent no key."""
+    name: str | None = scope.get(_CLAIM)
+    return name
 
 
 def _name(tenant: str, path: str, key: str) -> str:

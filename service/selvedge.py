@@ -26,6 +26,7 @@ from service.disk import DiskGuard
 from service.drift import ScoreDrift
 from service.embedded_redis import EmbeddedRedis
 from service.ending import end_tasks
+from service.erasure import CheckEraser
 from service.errors import KeysUnavailable
 from service.fetching.fetcher import UrlFetcher
 from service.images import PhotoReader
@@ -74,6 +75,7 @@ class Selvedge:
     registrar: Registrar
     comparer: Comparer
     checks: ChecksStore
+    eraser: CheckEraser
     store: CacheStore
     keyring: Keyring
     rates: Rates
@@ -93,6 +95,7 @@ class Selvedge:
         every, within = self.settings.canary.every_s, self.settings.canary.within_s
         self._running.append(asyncio.create_task(self.canary.keep_running(self.registry, every, within, metrics)))
         self._running.append(asyncio.create_task(self.rules.keep_following()))
+        self._running.append(asyncio.create_task(self.eraser.keep_sweeping()))
         if self.settings.jobs.work:
             self._running.append(asyncio.create_task(self.jobs.worker.run()))
 

@@ -17,6 +17,7 @@ from deploy.drills import (
     postgres_faults,
     redis_faults,
     replicas,
+    restore,
     rolling_upgrade,
     snapshot_faults,
     soak,
@@ -70,6 +71,16 @@ def rolling_upgrade_command(
 def snapshot_command(items: Annotated[int, typer.Option(help="Items in the index.")] = 100) -> None:
     """Snapshots damaged before a restart under checks."""
     _run(lambda folder: snapshot_faults.drill(folder, items))
+
+
+@app.command("restore", epilog="Example: [bold]python -m deploy.drills restore --items 1000 --real[/bold]")
+def restore_command(
+    items: Annotated[int, typer.Option(help="Items added before the backup; every tenth is deleted again.")] = 200,
+    real: Annotated[bool, typer.Option(help="With the shipped networks instead of a few lines.")] = False,
+) -> None:
+    """A data dir backed up, wiped and restored: the same counts, photos, checks and keys."""
+    photo = garment if real else pattern
+    _run(lambda folder: restore.drill(folder, items, photo, fake_models=not real))
 
 
 @app.command("index-swap", epilog="Example: [bold]python -m deploy.drills index-swap --seconds 30[/bold]")

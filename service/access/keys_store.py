@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -130,10 +131,15 @@ def open_key_store(settings: Settings) -> KeyStore:
     A SQLite record shares its file with nobody, whatever the file is called.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    file = keys_file(settings)
+    return KeyStore(str(settings.database_url) if file is None else f"sqlite:///{file}")
+
+
+def keys_file(settings: Settings) -> Path | None:
+    """The SQLite file of keys, whether or not it is there; None where they lie beside the record in PostgreSQL."""
     shared = settings.database_url
-    if shared is None or shared.startswith("sqlite"):
-        return KeyStore(f"sqlite:///{settings.data_dir.resolve() / 'keys.sqlite'}")
-    return KeyStore(shared)
+    local = shared is None or shared.startswith("sqlite")
+    return settings.data_dir.resolve() / "keys.sqlite" if local else None
 
 
 def _key_of(row: Row[Any]) -> ApiKey:

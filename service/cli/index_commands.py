@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from index.catalogue import Catalogue
     from index.verification import Finding
 
+NO_KEYS = "without API keys, which the backup has none of: make one before you serve (selvedge keys create)"
+
 index_app = typer.Typer(help="Snapshot, back up, restore and verify the index.", no_args_is_help=True)
 index_app.command(epilog="Example: [bold]selvedge index reembed[/bold], and later [bold]--drop-old[/bold]")(reembed)
 
@@ -35,13 +37,14 @@ index_app.command(epilog="Example: [bold]selvedge index reembed[/bold], and late
 @index_app.command(epilog="Example: [bold]selvedge index snapshot --output /backups/monday[/bold]")
 def snapshot(
     output: Annotated[
-        Path | None, typer.Option(help="Write a whole backup there: record, photos and a snapshot.")
+        Path | None, typer.Option(help="Write a whole backup there: record, photos, API keys and a snapshot.")
     ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Write a snapshot, which shortens the next start; with --output a backup to restore from."""
     from index.backup import write_backup
+    from service.access.keys_store import keys_file
     from service.bootstrap_index import open_photos
 
     settings = command_settings(data_dir, database_url)
@@ -53,8 +56,8 @@ def snapshot(
             return
         photos = open_photos(settings)
         with progress_bar("photos copied", catalogue.counts().photos) as tick:
-            manifest = write_backup(catalogue, photos, live, output.resolve(), tick)
-    said = "" if manifest.record else "; the record is in PostgreSQL: back it up with pg_dump, after this"
+            manifest = write_backup(catalogue, photos, live, output.resolve(), tick, keys_file(settings))
+    said = "" if manifest.record else "; the record and the keys are in PostgreSQL: back it up with pg_dump, after this"
     Console().print(
         f"backup: {output} ({manifest.items} items, {manifest.garments} garments, {manifest.photos} photos){said}",
         markup=False, highlight=False,
@@ -69,6 +72,7 @@ def restore(
 ) -> None:
     """Check a backup, copy it into an empty data dir, and verify what a service would start from there."""
     from index.backup import check_backup, restore_backup
+    from service.access.keys_store import keys_file
     from service.bootstrap_index import open_photos
     from service.cli.data_dir import hold_data_dir
 
@@ -78,8 +82,12 @@ def restore(
             check_backup(backup, tick)
         with progress_bar("photos copied") as tick:
             photos = None if settings.photos.url is None else open_photos(settings)
-            manifest = restore_backup(backup, settings.data_dir.resolve(), record_file(settings), tick, photos)
-        Console().print(f"{manifest.items} items and {manifest.photos} photos restored; comparing", highlight=False)
+            places = (record_file(settings), tick, photos, keys_file(settings))
+            manifest = restore_backup(backup, settings.data_dir.resolve(), *places)
+        said = "with the API keys of then" if manifest.keys else NO_KEYS if manifest.record else "keys as in PostgreSQL"
+        Console().print(
+            f"{manifest.items} items and {manifest.photos} photos restored, {said}; comparing", highlight=False
+        )
         _verify(settings, {"items": manifest.items, "garments of all models": manifest.garments})
 
 

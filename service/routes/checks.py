@@ -7,6 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from service.early_refusal import refuse_early
+from service.idempotency import claim_of
 from service.requests import CheckFields, CompareFields, SearchFields
 from service.routes.documented import body_of, problems, service_of, tenant_of, trace_stages
 from service.routes.intake import read_submission
@@ -30,7 +31,8 @@ async def check_plagiarism(request: Request) -> CheckOut:
     refuse_early(service, request.scope)
     submission = await read_submission(request, ("image",), service)
     fields = submission.fields(CheckFields)
-    answer = await service.checker.check(submission.photos["image"], fields, tenant_of(request))
+    photo, claim = submission.photos["image"], claim_of(request.scope)
+    answer = await service.checker.check(photo, fields, tenant_of(request), claim=claim)
     trace_stages(request, answer.timings_ms)
     return answer
 
@@ -44,8 +46,8 @@ async def read_check(request: Request, check_id: str) -> CheckOut:
 
 @router.delete("/checks/{check_id}", status_code=204, responses=problems(404, 503))
 async def erase_check(request: Request, check_id: str) -> Response:
-    """Forget a check for good."""
-    await asyncio.to_thread(service_of(request).checks.erase, check_id, tenant_of(request))
+    """Forget a check for good, and whatever else is kept of it: docs/security.md, "What is kept"."""
+    await service_of(request).eraser.erase(check_id, tenant_of(request))
     return Response(status_code=204)
 
 

@@ -49,7 +49,7 @@ def _wait_for(port: int) -> None:
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CacheStore]:
     """An empty store of each kind."""
     if request.param == "memory":
-        memory = MemoryStore()
+        memory = MemoryStore(2_000)
         yield memory
         await memory.close()
     elif request.param == "valkey":
@@ -87,6 +87,19 @@ async def test_entries_end_with_their_time(store: CacheStore) -> None:
     assert (await store.get("a"), await store.get("b")) == (None, b"2")
 
 
+async def test_what_is_dropped_by_a_pattern_is_gone_and_nothing_else(store: CacheStore) -> None:
+    """More keys than are looked at in one go."""
+    for number in range(1_500):
+        await store.put(f"selvedge:acme:{number}", b"1", 60)
+    for key in ("selvedge:acme:seen:m1:ab:-", "selvedge:acme:verdict:ab:1", "selvedge:other:seen:m1:ab:-"):
+        await store.put(key, b"2", 60)
+    assert await store.drop("selvedge:acme:*:ab:*")
+    assert await store.get("selvedge:acme:seen:m1:ab:-") is None
+    assert await store.get("selvedge:acme:verdict:ab:1") is None
+    assert await store.get("selvedge:other:seen:m1:ab:-") == b"2"
+    assert await store.get("selvedge:acme:1499") == b"1"
+
+
 async def test_a_large_value_fits(store: CacheStore) -> None:
     """A photo with many garments is a few hundred kilobytes."""
     value = bytes(700_000)
@@ -114,6 +127,7 @@ async def test_a_dead_server_costs_one_time_out_and_no_error(tmp_path: Path) -> 
     remote = RedisStore(embedded.url, 0.5, 0.3)
     await remote.put("a", b"1", 60)
     embedded.stop()
+    assert not await remote.drop("*")
     started = time.perf_counter()
     for _ in range(50):
         assert await remote.get("a") is None

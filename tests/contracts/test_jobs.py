@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from index.database import Database
 from index.errors import InvalidQuery, JobNotFound
+from index.job_records import JobResultRecord
+from index.job_results import JobResults
 from index.job_types import JobKind, JobStatus, LineProblem, Step
 from index.jobs import JobLedger
 
@@ -215,4 +219,35 @@ def test_no_line_counts_twice_or_is_left_out_whoever_dies(
     found = ledger.get("job")
     assert (found.done, found.created, found.position) == (position, position, position)
     assert list(ledger.results("job", "acme")) == [str(n).encode() for n in range(position)]
+    database.close()
+
+
+def result_of(check_id: str | None, line: int = 1) -> bytes:
+    """A line of results, of a check or of a refusal."""
+    found = {"problem": {"code": "no_garment"}} if check_id is None else {"check": {"check_id": check_id}}
+    return json.dumps({"line": line} | found).encode()
+
+
+@pytest.mark.parametrize("kept_by", ["this release", "the one before"])
+def test_a_result_is_found_and_erased_by_its_check(record_url: str, kept_by: str) -> None:
+    """The tenant's own; the other lines stay, refused ones too."""
+    database = Database(record_url)
+    ledger, results = JobLedger(database), JobResults(database)
+    for tenant, job_id in (("acme", "job_1"), ("other", "job_2")):
+        ledger.create(job_id, tenant, JobKind.CHECKS, 3)
+        assert ledger.claim(job_id, "w", LEASE_S)
+        lines = [result_of(f"chk_{job_id}"), result_of(None, 2), b"no JSON", result_of("chk_2", 4)]
+        assert ledger.advance(job_id, "w", LEASE_S, Step(9, 4, 0, results=lines))
+    if kept_by == "the one before":
+        with database.writing() as connection:
+            connection.execute(update(JobResultRecord).values(check_id=None))
+    assert results.find("chk_job_1", "other") == {}
+    assert results.find("", "acme") != {}, "refused lines have no check, and are named so"
+    found = results.find("chk_job_1", "acme")
+    assert list(found.values()) == [result_of("chk_job_1")]
+    assert results.erase(list(found))
+    assert results.find("chk_job_1", "acme") == {}
+    assert list(ledger.results("job_1", "acme")) == [result_of(None, 2), b"no JSON", result_of("chk_2", 4)]
+    assert len(list(ledger.results("job_2", "other"))) == 4
+    assert results.erase([])
     database.close()

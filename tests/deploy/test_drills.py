@@ -14,6 +14,7 @@ from deploy.drills import (
     postgres_faults,
     redis_faults,
     replicas,
+    restore,
     rolling_upgrade,
     snapshot_faults,
     soak,
@@ -76,6 +77,12 @@ def test_a_damaged_snapshot_never_makes_an_answer_wrong(tmp_path: Path, monkeypa
     name = "vectors overwritten"
     monkeypatch.setattr(snapshot_faults, "FAULTS", {name: snapshot_faults.FAULTS[name]})
     report = snapshot_faults.drill(tmp_path, 12)
+    assert report.good, [step for step in report.steps if not step.good]
+
+
+def test_a_data_dir_is_what_it_was_once_its_backup_is_restored(tmp_path: Path) -> None:
+    """Items, photos, checks and keys; docs/reliability.md has the times."""
+    report = restore.drill(tmp_path, 12, pattern, fake_models=True)
     assert report.good, [step for step in report.steps if not step.good]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.backup import RECORD, check_backup, restore_backup, write_backup
+from index.backup import KEYS, RECORD, BackupManifest, check_backup, restore_backup, write_backup
 from index.blocks import Block
 from index.errors import BackupUnusable
 from index.loose_rows import LooseRows
@@ -54,8 +55,8 @@ def registry(filled: Path, tmp_path: Path) -> Iterator[Registry]:
     opened.close()
 
 
-def back_up(registry: Registry, folder: Path, tick: Callable[[], None] = lambda: None) -> None:
-    write_backup(registry._catalogue, registry._photos, registry._live, folder, tick)
+def back_up(registry: Registry, folder: Path, keys: Path | None = None) -> BackupManifest:
+    return write_backup(registry._catalogue, registry._photos, registry._live, folder, keys=keys)
 
 
 def restore(backup: Path, data_dir: Path) -> Registry:
@@ -140,6 +141,42 @@ def test_a_damaged_backup_is_refused(registry: Registry, tmp_path: Path, damage:
     with pytest.raises(BackupUnusable):
         restore_backup(tmp_path / "backup", tmp_path / "new", tmp_path / "new" / "record.db")
     assert not (tmp_path / "new").exists()
+
+
+def test_keys_come_back_with_the_rest_or_nothing_does(registry: Registry, tmp_path: Path) -> None:
+    """As of the backup, what lay in the log of the table included; damaged, or without a place, they are refused."""
+    keys = sqlite3.connect(tmp_path / "keys.sqlite")
+    keys.executescript(
+        "PRAGMA journal_mode = WAL; CREATE TABLE api_keys (key_id TEXT); INSERT INTO api_keys VALUES ('a')"
+    )
+    back_up(registry, tmp_path / "backup", keys=tmp_path / "keys.sqlite")
+    keys.execute("INSERT INTO api_keys VALUES ('later')")
+    keys.commit()
+    keys.close()
+    new = tmp_path / "new"
+    with pytest.raises(BackupUnusable, match="API keys"):
+        restore_backup(tmp_path / "backup", new, new / "record.db")
+    restore_backup(tmp_path / "backup", new, new / "record.db", keys=new / "keys.sqlite")
+    restored = sqlite3.connect(new / "keys.sqlite")
+    assert restored.execute("SELECT key_id FROM api_keys").fetchall() == [("a",)]
+    restored.close()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "keys.sqlite").write_bytes(b"keys of somebody")
+    with pytest.raises(BackupUnusable, match="exists already"):
+        restore_backup(tmp_path / "backup", other, other / "record.db", keys=other / "keys.sqlite")
+    flip(tmp_path / "backup" / KEYS)
+    with pytest.raises(BackupUnusable, match="damaged"):
+        check_backup(tmp_path / "backup")
+
+
+def test_a_table_of_keys_that_cannot_be_read_stops_the_backup(registry: Registry, tmp_path: Path) -> None:
+    """Where no key was ever made there is none, and that is no fault."""
+    assert back_up(registry, tmp_path / "backup", keys=tmp_path / "none.sqlite").keys is None
+    (tmp_path / "keys.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(BackupUnusable, match="cannot be copied"):
+        back_up(registry, tmp_path / "again", keys=tmp_path / "keys.sqlite")
+    assert not (tmp_path / "again").exists()
 
 
 def test_nothing_is_overwritten(registry: Registry, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from index.catalogue import Catalogue
 from index.photos import PhotoFiles
 from index.snapshot import Snapshots
+from service.access.keys import Scope, mint
+from service.access.keys_store import open_key_store
 from service.cli.commands import app
 from service.cli.data_dir import DataDirInUse, hold_data_dir
 from service.cli.opening import installed_models
@@ -99,3 +101,28 @@ def test_a_backup_is_restored_and_compared(data_dir: Path, tmp_path: Path) -> No
     assert (tmp_path / "new" / "catalogue.sqlite").is_file()
     with hold_data_dir(tmp_path / "third"), pytest.raises(DataDirInUse):
         run("restore", tmp_path / "backup", data_dir=tmp_path / "third")
+
+
+def test_the_keys_of_a_backup_open_what_was_restored(data_dir: Path, tmp_path: Path, wide: None) -> None:
+    """The old key is known there, one made after the backup is not; a backup without keys says so."""
+    run("snapshot", "--output", tmp_path / "keyless", data_dir=data_dir)
+    code, said = run("restore", tmp_path / "keyless", data_dir=tmp_path / "open")
+    assert (code, "without API keys" in said) == (0, True)
+
+    ours, later = (mint(name, "acme", frozenset({Scope.CHECK})) for name in ("ours", "later"))
+    store = open_key_store(read_settings({}, data_dir=data_dir))
+    store.add(ours.key)
+    run("snapshot", "--output", tmp_path / "backup", data_dir=data_dir)
+    store.add(later.key)
+    store.close()
+    assert ours.token.encode() not in (tmp_path / "backup" / "keys.sqlite").read_bytes()
+    code, said = run("restore", tmp_path / "backup", data_dir=tmp_path / "new")
+    assert (code, "with the API keys of then" in said) == (0, True)
+    restored = open_key_store(read_settings({}, data_dir=tmp_path / "new"))
+    found = restored.find(ours.key.key_id)
+    assert found is not None
+    assert found.matches(ours.token)
+    assert not found.matches(later.token)
+    assert restored.find(later.key.key_id) is None
+    assert not restored.empty()
+    restored.close()

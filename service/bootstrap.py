@@ -130,7 +130,8 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     metrics.engines((*describer.engines, *registry.engines))
     metrics.batch_waiting.set_function(lambda: float(describer.waiting))
     judge = PhotoJudge(reader, capacity, PictureComparer(decoder))
-    checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, judge, capacity, metrics)
+    keep_photos = settings.checks.keep_photos and settings.checks.keep_days > 0
+    checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, judge, capacity, metrics, keep_photos)
     registrar = Registrar(reader, registry, in_force.now, capacity, disk)
     work = line_work(registrar, checker, fetcher)
     warn_of_fallbacks(*describer.engines, *registry.engines)

@@ -13,6 +13,7 @@ from service.checks_store import ChecksStore, new_check_id
 from service.errors import ChecksUnavailable
 from service.images import PhotoReader
 from service.judging import Rules
+from service.kept_photo import as_kept
 from service.observability import Metrics
 from service.overlay import as_data_uri, draw_overlay
 from service.photo_judge import PhotoJudge
@@ -33,6 +34,7 @@ class PlagiarismChecker:
         judge: PhotoJudge,
         capacity: Capacity,
         metrics: Metrics,
+        keep_photos: bool = False,
     ) -> None:
         self._reader = reader
         self._registry = registry
@@ -42,6 +44,7 @@ class PlagiarismChecker:
         self._judge = judge
         self._capacity = capacity
         self._metrics = metrics
+        self._keep_photos = keep_photos
 
     async def check(
         self, data: bytes, fields: CheckFields, tenant: str, lane: Lane = Lane.CHECKS, claim: str | None = None
@@ -77,17 +80,22 @@ class PlagiarismChecker:
             self._metrics.stages(timings)
             scores = [[match.score for match in garment.matches] for garment in answer.garments]
             self._metrics.verdict(answer.verdict, [max(own) for own in scores if own])
-            return await self._keep(answer, tenant, claim)
+            photo = await self._kept_photo(data) if self._keep_photos else None
+            return await self._keep(answer, tenant, claim, photo)
 
     async def _draw(self, data: bytes, fields: CheckFields, tenant: str) -> str:
         image = await self._reader.decode(data)
         seen = await self._reader.look(data, tenant, fields.category)
         return as_data_uri(await self._capacity.run(draw_overlay, image, seen.described))
 
-    async def _keep(self, answer: CheckOut, tenant: str, claim: str | None) -> CheckOut:
+    async def _kept_photo(self, data: bytes) -> bytes:
+        # Decoded again: a cached answer has decoded nothing.
+        return await self._capacity.run(as_kept, await self._reader.decode(data))
+
+    async def _keep(self, answer: CheckOut, tenant: str, claim: str | None, photo: bytes | None) -> CheckOut:
         kept = answer.model_copy(update={"overlay": None}).model_dump_json().encode()
         try:
-            await self._capacity.run(self._checks.put, answer.check_id, tenant, kept, claim)
+            await self._capacity.run(self._checks.put, answer.check_id, tenant, kept, claim, photo)
         except ChecksUnavailable:
             # A full disk must not stop moderation: the answer is right, it only cannot be read again.
             return answer.model_copy(update={"warnings": [*answer.warnings, warning_out("check_not_kept")]})

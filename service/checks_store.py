@@ -1,4 +1,4 @@
-"""Answered checks, kept for some days so that they can be read again. The photo itself is not kept."""
+"""Answered checks, kept for some days so that they can be read again; their photos only where that is switched on."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ _CHECKS = Table(
     Column("created_at", DateTime(), nullable=False, index=True),
     Column("answer", LargeBinary(), nullable=False),
     Column("claim", String(100)),
+    Column("photo", LargeBinary()),
 )
-_LATER_COLUMNS = {"tenant": f"VARCHAR(64) DEFAULT '{DEFAULT_TENANT}'", "claim": "VARCHAR(100)"}
+_LATER_COLUMNS = {"tenant": f"VARCHAR(64) DEFAULT '{DEFAULT_TENANT}'", "claim": "VARCHAR(100)", "photo": "BLOB"}
 """What a file of an earlier release lacks: what it holds is of the time before keys."""
 _SWEPT_AT_ONCE = 500
 
@@ -60,11 +61,13 @@ class ChecksStore:
         self._engine = _open(database_url)
         self._keep = timedelta(days=keep_days)
 
-    def put(self, check_id: str, tenant: str, answer: bytes, claim: str | None = None) -> None:
-        """`claim`: see KeptCheck."""
+    def put(
+        self, check_id: str, tenant: str, answer: bytes, claim: str | None = None, photo: bytes | None = None
+    ) -> None:
+        """`claim`: see KeptCheck; `photo`: an encoded picture."""
         if not self._keep:
             return
-        row = {"check_id": check_id, "tenant": tenant, "answer": answer, "claim": claim}
+        row = {"check_id": check_id, "tenant": tenant, "answer": answer, "claim": claim, "photo": photo}
         try:
             with self._engine.begin() as connection:
                 connection.execute(_CHECKS.insert().values(row | {"created_at": _now()}))
@@ -73,17 +76,25 @@ class ChecksStore:
 
     def get(self, check_id: str, tenant: str) -> bytes:
         """Raises CheckNotFound where the tenant has none, or it is older than checks are kept."""
-        wanted = select(_CHECKS.c.answer).where(
-            _CHECKS.c.check_id == check_id, _CHECKS.c.tenant == tenant, _CHECKS.c.created_at > _now() - self._keep
-        )
+        return bytes(self._read(check_id, tenant, _CHECKS.c.answer))
+
+    def photo(self, check_id: str, tenant: str) -> bytes:
+        """Raises CheckNotFound as `get` does, and where only the answer was kept."""
+        found = self._read(check_id, tenant, _CHECKS.c.photo)
+        if found is None:
+            raise CheckNotFound(f"the photo of check {check_id!r} was not kept (SELVEDGE_CHECKS__KEEP_PHOTOS)")
+        return bytes(found)
+
+    def _read(self, check_id: str, tenant: str, column: Column[Any]) -> Any:
+        wanted = select(column).where(*_named(check_id, tenant), _CHECKS.c.created_at > _now() - self._keep)
         try:
             with self._engine.connect() as connection:
-                found = connection.scalar(wanted)
+                row = connection.execute(wanted).one_or_none()
         except SQLAlchemyError as error:
             raise ChecksUnavailable(f"checks cannot be read: {error}") from error
-        if found is None:
+        if row is None:
             raise CheckNotFound(f"no check {check_id!r}, or it is kept no longer")
-        return bytes(found)
+        return row[0]
 
     def find(self, check_id: str, tenant: str) -> KeptCheck | None:
         """All that is held of a check, also of one that is kept no longer and not swept yet."""

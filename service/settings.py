@@ -157,6 +157,9 @@ class CheckSettings(_Section):
     """Records of checks."""
 
     keep_days: int = Field(default=30, ge=0, description="Days that an answered check can be read again; 0 keeps none")
+    keep_photos: bool = Field(
+        default=False, description="Keep the checked photo with its check, as a JPEG without EXIF, and as long"
+    )
 
 
 class LogSettings(_Section):

@@ -40,6 +40,7 @@ PERMITS: Mapping[tuple[str, str], frozenset[Scope]] = {
     ("POST", "/compare"): _CHECK,
     ("POST", "/search"): _CHECK,
     ("GET", "/checks/{check_id}"): frozenset({Scope.CHECK, Scope.REVIEW}),
+    ("GET", "/checks/{check_id}/photo"): frozenset({Scope.CHECK, Scope.REVIEW}),
     ("DELETE", "/checks/{check_id}"): _CHECK,
     ("POST", "/index/add"): _INDEX,
     ("POST", "/index/bulk"): _INDEX,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from service.early_refusal import refuse_early
 from service.idempotency import claim_of
+from service.kept_photo import MEDIA_TYPE
 from service.requests import CheckFields, CompareFields, SearchFields
 from service.routes.documented import body_of, problems, service_of, tenant_of, trace_stages
 from service.routes.intake import read_submission
@@ -15,6 +17,9 @@ from service.schemas import CheckOut
 from service.schemas_compare import CompareOut, SearchOut
 
 router = APIRouter(tags=["checks"])
+_PHOTO: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The photo", "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 @router.post(
@@ -42,6 +47,15 @@ async def read_check(request: Request, check_id: str) -> CheckOut:
     """An answered check again, for as long as checks are kept."""
     found = await asyncio.to_thread(service_of(request).checks.get, check_id, tenant_of(request))
     return CheckOut.model_validate_json(found)
+
+
+@router.get("/checks/{check_id}/photo", responses=_PHOTO | problems(404, 503), response_class=Response)
+async def read_check_photo(request: Request, check_id: str) -> Response:
+    """The checked photo, upright and without EXIF, where photos of checks are kept (off by default)."""
+    data = await asyncio.to_thread(service_of(request).checks.photo, check_id, tenant_of(request))
+    # Not to be kept by anybody on the way: it may be erased at any time.
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return Response(data, media_type=MEDIA_TYPE, headers=headers)
 
 
 @router.delete("/checks/{check_id}", status_code=204, responses=problems(404, 503))

@@ -13,6 +13,7 @@ from service.settings import Settings
 PUBLISHED = Path(__file__).resolve().parents[2] / "deploy" / "openapi.json"
 ROUTES = {
     ("post", "/check-plagiarism"), ("get", "/checks/{check_id}"), ("delete", "/checks/{check_id}"),
+    ("get", "/checks/{check_id}/photo"),
     ("post", "/compare"), ("post", "/search"), ("post", "/index/add"), ("get", "/index/stats"),
     ("get", "/index/items"), ("get", "/index/items/{item_id}"), ("patch", "/index/items/{item_id}"),
     ("delete", "/index/items/{item_id}"), ("get", "/index/items/{item_id}/photos/{photo_id}"),

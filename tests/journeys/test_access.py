@@ -232,7 +232,7 @@ def test_no_route_tells_a_foreign_tenant_anything(tmp_path: Path) -> None:
                 # What we uploaded is seen anew: how long an answer takes must not tell either.
                 assert answer.json()["timings_ms"]["decode"] > 0, path
         # As docs/security.md says.
-        assert (len(GUARDED), refused) == (24, 9)
+        assert (len(GUARDED), refused) == (25, 10)
         assert client.get("/index/items/SKU-of-acme", headers=ours).json()["title"] == "title-of-acme"
         for path in (f"/checks/{checked['check_id']}", f"/jobs/{job['job_id']}"):
             assert client.get(path, headers=ours).status_code == 200

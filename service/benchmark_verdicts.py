@@ -1,8 +1,8 @@
 """Verdicts of the benchmark: kept photos through the rules of `service/verdict.py`, with the policy in force.
 
 A copy is asked for by the garment that its photo is about; a photo that nobody copied by all of its garments, against
-everything registered but itself and what shows the same design. The best hundred by S are weighed, and the twenty of
-them judged that stand best, as a check does.
+everything registered but itself and what shows the same design. The best `CANDIDATES` by S are weighed, and
+the twenty of them judged that stand best, as a check does.
 """
 
 from __future__ import annotations

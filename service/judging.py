@@ -79,7 +79,9 @@ def weigh_hits(
     found = resemblances_of(garment, hits, rules.cohort)
     scores = np.array([hit.score for hit in hits], dtype=np.float64)
     standing = scores if by_score else rules.policy.standing(evidence_in(found, rules.policy), scores)
-    order = sorted(range(len(hits)), key=lambda row: (-standing[row], hits[row].item_id))
+    # Where nothing was compared nothing speaks against copying either: what only a print found stands last.
+    compared = [not np.isnan(hit.cosines).all() for hit in hits]
+    order = sorted(range(len(hits)), key=lambda row: (not compared[row], -standing[row], hits[row].item_id))
     places = [row for place, row in enumerate(order) if place < most or hits[row].garment_id in kept]
     hits, found = [hits[row] for row in places], [found[row] for row in places]
     beside = stand_beside([hit.item_id for hit in hits], found, rules.policy)

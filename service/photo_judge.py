@@ -19,7 +19,7 @@ from service.judging import LEAST_JUDGED, Rules, WeighedHit, judge_hits, picture
 from service.picture_evidence import PictureEvidence, shows
 from service.pictures import Candidate, PictureComparer
 from service.requests import CheckFields
-from service.schemas import CheckedGarmentOut, CheckOut, ImageOut, VersionsOut, garment_fields
+from service.schemas import CheckedGarmentOut, CheckOut, ImageOut, MatchOut, VersionsOut, garment_fields
 from service.schemas_pictures import PictureMatchOut
 from service.verdict import Verdict, gravest
 
@@ -175,9 +175,10 @@ def _judge_garment(
     # What only a print found answers for its picture, not for its score; the same picture comes first.
     matches = [match for match in matches if match.same_photo or match.score >= least]
     # Otherwise they stay in the order of the hits. One an item, its best.
-    matches.sort(key=lambda match: (not match.same_photo, not match.kind.is_copy))
-    best = {match.item_id: match for match in reversed(matches)}
-    matches = [match for match in matches if best[match.item_id] is match][: asked.fields.top_k]
+    best: dict[str, MatchOut] = {}
+    for match in sorted(matches, key=lambda match: (not match.same_photo, not match.kind.is_copy)):
+        best.setdefault(match.item_id, match)
+    matches = list(best.values())[: asked.fields.top_k]
     return CheckedGarmentOut(
         **garment_fields(garment, warnings_of(garment, policy)),
         verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),

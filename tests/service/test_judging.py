@@ -94,6 +94,13 @@ def test_the_original_of_an_altered_copy_stands_before_a_look_alike_with_a_bette
     assert [one.hit.item_id for one in by_score] == ["look-alike", "original"]
 
 
+def test_a_hit_of_which_no_region_was_compared_stands_last() -> None:
+    """Strangers have evidence against them, and it has none."""
+    unseen = replace(hit("print", 0.0, 2), cosines=np.full(5, np.nan, np.float32))
+    hits = [unseen, hit("stranger", 0.1, 1)]
+    assert [one.hit.item_id for one in weigh_hits(make_garment(2), hits, RULES)] == ["stranger", "print"]
+
+
 def test_only_the_foremost_are_judged_and_what_a_print_found_beside_them() -> None:
     """However many were looked for."""
     hits = [hit(f"item-{n:02}", 0.9 - n / 100, n) for n in range(40)]

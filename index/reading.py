@@ -119,18 +119,25 @@ def list_items(connection: Connection, cursor: str | None, limit: int, filters: 
 
 def find_garments(connection: Connection, garment_ids: Sequence[int], tenant: str) -> dict[int, FoundGarment]:
     """A tenant's garments by id; those that are gone, or another's, are left out."""
+    # Each row says whose it is: asked that in SQL, SQLite reads all of a tenant's items once some 40 are named.
     joined = (
         select(
-            GarmentRecord.number, ItemRecord.item_id, *_DETAILS, PhotoRecord.photo_id, PhotoRecord.sha256, *_DESCRIBED
+            GarmentRecord.number,
+            ItemRecord.tenant,
+            ItemRecord.item_id,
+            *_DETAILS,
+            PhotoRecord.photo_id,
+            PhotoRecord.sha256,
+            *_DESCRIBED,
         )
         .join(PhotoRecord, PhotoRecord.number == GarmentRecord.photo_number)
         .join(ItemRecord, ItemRecord.number == GarmentRecord.item_number)
-        .where(ItemRecord.tenant == tenant)
     )
     return {
         row.number: FoundGarment(row.item_id, _details(row), row.photo_id, row.sha256, garment_from_row(row))
         for start in range(0, len(garment_ids), MOST_NAMED)
         for row in connection.execute(joined.where(GarmentRecord.number.in_(garment_ids[start : start + MOST_NAMED])))
+        if row.tenant == tenant
     }
 
 

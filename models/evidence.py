@@ -11,7 +11,7 @@ import numpy.typing as npt
 from models.errors import InvalidValue, ModelFileError
 from models.taxonomy import REGION_COUNT
 
-CANDIDATES = 20
+CANDIDATES = 40
 """Garments that are weighed for a query: the best by S, among which a copy is looked for."""
 
 

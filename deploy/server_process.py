@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +46,13 @@ def serving(
     fake_models: bool | str = False,
     ready: bool = True,
     root: Path = ROOT,
+    within: Sequence[str] = (),
 ) -> Iterator[Server]:
     """`selvedge serve` on this data dir, ready unless told otherwise.
 
-    `settings` are SELVEDGE_ variables in lower case.
-    `root` is the checkout whose code runs. `fake_models`: the service of the tests, whose models are a few lines, or
-    those of a version by name. Raises RuntimeError where it does not become ready.
+    `settings` are SELVEDGE_ variables in lower case. `root` is the checkout whose code runs, `within` a command that
+    ends by becoming the one after it. `fake_models`: the service of the tests, whose models are a few lines, or those
+    of a version by name. Raises RuntimeError where it does not become ready.
     """
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SELVEDGE_")}
@@ -63,7 +64,7 @@ def serving(
     else:
         options = ["--port", str(port), "--data-dir", str(data_dir)]
         command = [sys.executable, "-m", "service", "serve", *options]
-    with subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen([*within, *command], cwd=root, env=environment, stderr=subprocess.DEVNULL) as process:
         server = Server(f"http://127.0.0.1:{port}", port, process)
         try:
             if ready:

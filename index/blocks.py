@@ -44,6 +44,9 @@ class Rows(Protocol):
 QUERIES_MOST = 2
 """Orientations searched at once, and so how often a garment may be found."""
 MakeRows = Callable[[Codes], Rows]
+FEW_BARRED = 64
+"""Rows of a part that may not answer: up to here so many more are asked for and they are dropped, which is exact too
+and spares FAISS a look-up for every row that it scans."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,9 +117,20 @@ class Block:
             allowed = permitted if allowed is None else allowed & permitted
         if allowed is not None and not allowed.any():
             return None
-        scores, rows = self.rows.top(queries, allowed, count, part)
-        found = rows >= 0
-        return Found(self, queries, scores[found], rows[found], np.nonzero(found)[0])
+        scores, rows, queried = self._scanned(queries, allowed, count, part)
+        return Found(self, queries, scores, rows, queried)
+
+    def _scanned(self, queries: Floats, allowed: Flags | None, count: int, part: int) -> tuple[Floats, Ids, Ids]:
+        """Scores, rows and the queries that they are near, (n,) each, of a part."""
+        barred = 0 if allowed is None else len(allowed) - int(np.count_nonzero(allowed))
+        few = 0 < barred <= FEW_BARRED
+        scores, rows = self.rows.top(queries, None if few else allowed, count + barred * few, part)
+        queried, places = np.nonzero(rows >= 0)
+        scores, rows = scores[queried, places], rows[queried, places]
+        if few and allowed is not None:
+            may = allowed[rows - self.rows.parts[part].start]
+            scores, rows, queried = scores[may], rows[may], queried[may]
+        return scores, rows, queried
 
     def rows_of(self, item_numbers: Ids) -> Flags | None:
         """bool (n,): the live rows of these items; None where there are none."""

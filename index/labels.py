@@ -43,7 +43,7 @@ class Labels:
     disabled_until: Ids
 
     def __post_init__(self) -> None:
-        if any(column.shape != self.garment_ids.shape for column in self.columns().values()):
+        if any(getattr(self, name).shape != self.garment_ids.shape for name in COLUMNS):
             raise EmbeddingMismatch("every column has one value a garment")
 
     def __len__(self) -> int:
@@ -51,27 +51,30 @@ class Labels:
 
     def columns(self) -> dict[str, npt.NDArray[np.int64] | npt.NDArray[np.uint8]]:
         """Every column by its name."""
-        return {column.name: getattr(self, column.name) for column in fields(self)}
+        return {name: getattr(self, name) for name in COLUMNS}
 
     def where(self, chosen: Flags | Ids | slice) -> Labels:
         """The garments where `chosen` bool (n,) holds, or those of these rows."""
-        return Labels(**{name: column[chosen] for name, column in self.columns().items()})  # type: ignore[arg-type]
+        return Labels(*(getattr(self, name)[chosen] for name in COLUMNS))
 
     def lean(self) -> Labels:
         """The same; a column of one value alone takes no room."""
-        return Labels(**{name: _lean(column) for name, column in self.columns().items()})
+        return self if len(self) < LEAN_ROWS else Labels(*(_lean(getattr(self, name)) for name in COLUMNS))
 
     @staticmethod
     def joined(parts: Sequence[Labels]) -> Labels:
         """All of the parts, in order."""
         if not parts:
             return Labels.none()
-        return Labels(**{name: np.concatenate([part.columns()[name] for part in parts]) for name in parts[0].columns()})
+        return Labels(*(np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS))
 
     @staticmethod
     def none() -> Labels:
         empty = np.empty(0, dtype=np.int64)
         return Labels(empty, empty, empty, empty, np.empty(0, dtype=np.uint8), empty, empty)
+
+
+COLUMNS = tuple(column.name for column in fields(Labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def microseconds(moment: datetime) -> int:
 
 
 def _lean(column: Any) -> Any:
-    if len(column) < LEAN_ROWS or not column.strides[0] or (column != column[0]).any():
+    if not column.strides[0] or (column != column[0]).any():
         return column
     return np.broadcast_to(column[0].copy(), column.shape)
 

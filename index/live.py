@@ -96,7 +96,7 @@ class LiveIndex:
         with self._following:
             self.require_ready()
             if to is None or self._sequence < to:
-                self._sequence = self._follow(self._sequence)
+                self._sequence = self._follow(self._sequence, to)
 
     def nearest(self, query: Query, exclusions: Exclusions, count: int) -> Candidates:
         """Raises EmbeddingMismatch for a query of other models, IndexUnavailable before loading."""
@@ -224,9 +224,12 @@ class LiveIndex:
         """Once the sequence is known: what is newer here is only settled again, what was older would be missed."""
         self.prints.clear(self._catalogue.prints(self._models_version))
 
-    def _follow(self, sequence: int) -> int:
-        """The change that searches see once every committed one after `sequence` is taken over."""
-        while changed := self._catalogue.changed_since(sequence, self._models_version):
+    def _follow(self, sequence: int, to: int | None = None) -> int:
+        """The change that searches see once every committed one after `sequence`, or all up to `to`, is taken over."""
+        while to is None or sequence < to:
+            changed = self._catalogue.changed_since(sequence, self._models_version)
+            if changed is None:
+                break
             self._vectors.settle(changed.item_numbers, changed.designs)
             self.prints.settle(changed.item_numbers, changed.prints)
             sequence = changed.sequence

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, insert, select, update
 
 from index.labels import tenant_key
 from index.prints import NO_PRINT, Prints, words_of
@@ -18,20 +18,26 @@ BATCH_ROWS = 8192
 PRINT_COLUMNS = ("photo_number", "models_version", "item_number", "photo", "design")
 
 
+_PRINTS = (
+    select(PrintRecord.photo_number, PrintRecord.item_number, ItemRecord.tenant, PrintRecord.photo, PrintRecord.design)
+    .join(ItemRecord, ItemRecord.number == PrintRecord.item_number)
+    .where(PrintRecord.models_version == bindparam("version"))
+    .order_by(PrintRecord.photo_number)
+)
+_OF_ITEMS = _PRINTS.where(PrintRecord.item_number.in_(bindparam("numbers", expanding=True)))
+
+
 def read_prints(
     connection: Connection, models_version: str, item_numbers: Sequence[int] | None = None
 ) -> Iterator[Prints]:
     """In batches, of some items or of all."""
-    chosen = select(
-        PrintRecord.photo_number, PrintRecord.item_number, ItemRecord.tenant, PrintRecord.photo, PrintRecord.design
-    ).join(ItemRecord, ItemRecord.number == PrintRecord.item_number)
-    chosen = chosen.where(PrintRecord.models_version == models_version).order_by(PrintRecord.photo_number)
     if item_numbers is None:
-        yield from _batches(connection.execution_options(yield_per=BATCH_ROWS), chosen)
+        streamed = connection.execution_options(yield_per=BATCH_ROWS)
+        yield from _batches(streamed, _PRINTS, {"version": models_version})
         return
     for start in range(0, len(item_numbers), MOST_NAMED):
-        some = item_numbers[start : start + MOST_NAMED]
-        yield from _batches(connection, chosen.where(PrintRecord.item_number.in_(some)))
+        some = list(item_numbers[start : start + MOST_NAMED])
+        yield from _batches(connection, _OF_ITEMS, {"version": models_version, "numbers": some})
 
 
 def insert_print(connection: Connection, row: dict[str, Any]) -> None:
@@ -80,8 +86,8 @@ def _is_unprinted() -> ColumnElement[bool]:
     return exists().where(PrintRecord.photo_number == PhotoRecord.number, PrintRecord.photo.is_(None))
 
 
-def _batches(connection: Connection, chosen: Select[*tuple[Any, ...]]) -> Iterator[Prints]:
-    with connection.execute(chosen) as found:
+def _batches(connection: Connection, chosen: Select[*tuple[Any, ...]], values: Mapping[str, Any]) -> Iterator[Prints]:
+    with connection.execute(chosen, values) as found:
         for rows in found.partitions(BATCH_ROWS):
             photos, items, owners, wholes, designs = zip(*rows, strict=True)
             keys = {owner: tenant_key(owner) for owner in set(owners)}

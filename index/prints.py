@@ -54,13 +54,13 @@ class Prints:
         return len(self.photo_numbers)
 
     def where(self, chosen: Flags | slice) -> Prints:
-        return Prints(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+        return Prints(*(getattr(self, name)[chosen] for name in COLUMNS))
 
     def grown(self, rows: int) -> Prints:
         """A copy with room for so many."""
-        grown = Prints(**{column.name: _room(getattr(self, column.name), rows) for column in fields(self)})
-        for column in fields(self):
-            getattr(grown, column.name)[: len(self)] = getattr(self, column.name)
+        grown = Prints(*(_room(getattr(self, name), rows) for name in COLUMNS))
+        for name in COLUMNS:
+            getattr(grown, name)[: len(self)] = getattr(self, name)
         return grown
 
     @staticmethod
@@ -68,8 +68,10 @@ class Prints:
         if not parts:
             none, no_words = np.empty(0, dtype=np.int64), np.empty((0, WORDS), dtype=np.uint64)
             return Prints(none, none, none, no_words, no_words)
-        columns = [column.name for column in fields(parts[0])]
-        return Prints(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
+        return Prints(*(np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS))
+
+
+COLUMNS = tuple(column.name for column in fields(Prints))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,8 @@ class PrintIndex:
         total = length + len(prints)
         if total > len(self._room):
             self._room = self._held.grown(max(1024, 2 * total))
-        for column in fields(Prints):
-            getattr(self._room, column.name)[length:total] = getattr(prints, column.name)
+        for name in COLUMNS:
+            getattr(self._room, name)[length:total] = getattr(prints, name)
         self._highest = max(self._highest, int(prints.item_numbers.max()))
         self._held = self._room.where(slice(0, total))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select
 
 from index.errors import InvalidQuery, ItemNotFound
 from index.garment_rows import GARMENT_COLUMNS, garment_from_row
@@ -35,6 +35,12 @@ _DETAILS = (
     ItemRecord.published_at,
     ItemRecord.extra,
     ItemRecord.disabled_until,
+)
+_CHANGES = (
+    select(*ChangeRecord.__table__.columns)
+    .where(ChangeRecord.sequence > bindparam("after"))
+    .order_by(ChangeRecord.sequence)
+    .limit(bindparam("most"))
 )
 
 
@@ -71,8 +77,7 @@ def last_sequence(connection: Connection) -> int:
 
 def read_changes(connection: Connection, after: int, limit: int) -> Sequence[Row[Any]]:
     """Rows of the change log, in order."""
-    chosen = select(*ChangeRecord.__table__.columns).where(ChangeRecord.sequence > after)
-    return connection.execute(chosen.order_by(ChangeRecord.sequence).limit(limit)).all()
+    return connection.execute(_CHANGES, {"after": after, "most": limit}).all()
 
 
 def read_items(connection: Connection, numbers: Sequence[int]) -> list[CatalogueItem]:

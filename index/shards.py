@@ -196,6 +196,9 @@ class Shards:
 
 def _by_group(designs: Designs) -> Iterator[tuple[int, int, Designs]]:
     """(tenant key, mask, their garments in order)."""
+    if len(designs) == 1:
+        yield int(designs.labels.tenant_keys[0]), int(designs.masks[0]), designs
+        return
     for tenant in np.unique(designs.labels.tenant_keys).tolist():
         theirs = designs.labels.tenant_keys == tenant
         for mask in np.unique(designs.masks[theirs]).tolist():

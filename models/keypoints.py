@@ -11,7 +11,8 @@ import numpy.typing as npt
 POINTS_A_CELL = 40
 CELLS = 5
 """Points are taken cell by cell, or one textured part of a collage would take them all."""
-LEAST_POINTS = 4
+LEAST_POINTS = 8
+"""Points that agree on a place: fewer do so by chance in any two photos, and could be half certain at most."""
 _MOST_FOUND = 4000
 _PATCH = 31
 _RATIO = 0.85
@@ -67,7 +68,7 @@ def fit_keypoints(theirs: Keypoints, ours: Keypoints) -> tuple[int, npt.NDArray[
     matrix, inliers = cv2.estimateAffinePartial2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=_REPROJECTION, maxIters=1000
     )
-    if matrix is None or not 0.1 < np.hypot(*matrix[:, 0]) < 10:
+    if matrix is None or inliers.sum() < LEAST_POINTS or not 0.1 < np.hypot(*matrix[:, 0]) < 10:
         return 0, None
     return int(inliers.sum()), np.asarray(matrix, dtype=np.float64)
 

@@ -126,8 +126,14 @@ def normalise(
     pixels_BHWC: npt.NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]
 ) -> npt.NDArray[np.float32]:
     """uint8 (B, H, W, 3) sRGB → float32 (B, 3, H, W); mean and std (0..1 scale) come from the model's manifest."""
-    scaled = (pixels_BHWC / np.float32(255) - np.array(mean, np.float32)) / np.array(std, np.float32)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), dtype=np.float32)
+    # Looked up: a channel has 256 levels, and dividing every pixel takes eight times as long.
+    levels = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
+    scaled = (levels - np.array(mean, np.float32)) / np.array(std, np.float32)
+    values: npt.NDArray[np.float32] = scaled.astype(np.float32).reshape(1, 256, 3)
+    normal = np.empty((len(pixels_BHWC), 3, *pixels_BHWC.shape[1:3]), dtype=np.float32)
+    for row, pixels in enumerate(pixels_BHWC):
+        normal[row] = cv2.LUT(pixels, values).transpose(2, 0, 1)
+    return normal
 
 
 def landmark_maps(

@@ -39,6 +39,8 @@ _PRINT_WORTH = 3 * _HALF_CERTAIN
 """Points that a near print of the whole query is worth: cloth without texture has few of its own, and 256 bits that
 agree within a policy's radius are no accident."""
 
+_THIRDS = np.full(3, 1 / 3, dtype=np.float32)
+
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
@@ -209,10 +211,16 @@ def _unexplained(given: Floats, wanted: Floats, shown: npt.NDArray[np.bool_]) ->
     for _ in range(2):
         # Fitted again without the quarter that fits worst: what was altered must not explain itself.
         if chosen.sum() >= 16:
-            solved = np.linalg.lstsq(known[chosen], wanted[chosen], rcond=None)[0]
-            left = np.abs(known @ solved - wanted).mean(axis=1)
+            left = np.abs(known @ _fitted(known[chosen], wanted[chosen]) - wanted) @ _THIRDS
             chosen = shown & (left <= np.quantile(left[shown], 0.75))
     return np.asarray(left, dtype=np.float32)
+
+
+def _fitted(known: Floats, wanted: Floats) -> Floats:
+    """The map (4, 3) of least squares from known (N, 4) to wanted (N, 3), by its four normal equations: N is large."""
+    exact = known.astype(np.float64)
+    solved = np.linalg.lstsq(exact.T @ exact, exact.T @ wanted, rcond=None)[0]
+    return np.asarray(solved, dtype=np.float32)
 
 
 def _shrunk(pixels: Pixels, side: int) -> tuple[Pixels, float]:

@@ -15,6 +15,7 @@ from deploy.drills import (
     kill_nine,
     model_file,
     postgres_faults,
+    read_only,
     redis_faults,
     replicas,
     restore,
@@ -51,6 +52,15 @@ def redis_command(checks: Annotated[int, typer.Option(help="Checks in each state
 def postgres_command(checks: Annotated[int, typer.Option(help="Checks in each state of PostgreSQL.")] = 60) -> None:
     """PostgreSQL stopped, started again and slow under checks (needs its binaries)."""
     _run(lambda folder: postgres_faults.drill(folder, checks))
+
+
+@app.command("read-only", epilog="Example: [bold]sudo python -m deploy.drills read-only[/bold]")
+def read_only_command(items: Annotated[int, typer.Option(help="Items to add, check and delete.")] = 8) -> None:
+    """Data dir and a small /tmp alone can be written, no capability is left (needs root)."""
+    try:
+        _run(lambda folder: read_only.drill(folder, items, garment, fake_models=False))
+    except PermissionError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @app.command("replicas", epilog="Example: [bold]python -m deploy.drills replicas --adds 100[/bold]")

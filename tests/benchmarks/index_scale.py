@@ -121,6 +121,8 @@ def _leave_on_disk(report: Report, real: RealGarments, growth: Growth, shards: S
     snapshots = Snapshots(folder / "snapshots")
     snapshots.publish(list(shards.blocks()), shards.dimension or 0, real.models_version, moment)
     report.add(f"{size:,}: writing a snapshot", "", f"{time.perf_counter() - started:.2f} s", 1)
+    # Or the syncs of the adds would wait for gigabytes that no service writes at once.
+    os.sync()
 
 
 def _add_to_vectors(shards: Shards, real: RealGarments, size: int) -> list[float]:

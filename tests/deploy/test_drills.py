@@ -12,6 +12,7 @@ from deploy.drills import (
     kill_nine,
     model_file,
     postgres_faults,
+    read_only,
     redis_faults,
     replicas,
     restore,
@@ -83,6 +84,13 @@ def test_a_damaged_snapshot_never_makes_an_answer_wrong(tmp_path: Path, monkeypa
 def test_a_data_dir_is_what_it_was_once_its_backup_is_restored(tmp_path: Path) -> None:
     """Items, photos, checks and keys; docs/reliability.md has the times."""
     report = restore.drill(tmp_path, 12, pattern, fake_models=True)
+    assert report.good, [step for step in report.steps if not step.good]
+
+
+@pytest.mark.skipif(not read_only.can_harden(), reason="mounting needs root and util-linux")
+def test_nothing_but_the_data_dir_and_tmp_needs_to_be_written(tmp_path: Path) -> None:
+    """Without capabilities, as in the containers."""
+    report = read_only.drill(tmp_path, 3, pattern, fake_models=True)
     assert report.good, [step for step in report.steps if not step.good]
 
 

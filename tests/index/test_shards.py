@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.blocks import Block
+from index.blocks import FEW_BARRED, Block
 from index.errors import IndexUnavailable
 from index.in_memory import InMemoryVectors
 from index.labels import Exclusions, Ids
@@ -175,6 +175,25 @@ def test_many_dead_rows_are_dropped_from_memory(shards: Shards) -> None:
         assert sum(len(block) for block in blocks_of(shards)) * (1 - MOST_DEAD) <= len(shards) + 1
     assert len(shards) == 501
     assert min(shards.nearest(query_like(designs, 3), ANY, 1000).garment_ids) == 500
+
+
+@pytest.mark.parametrize("storage", [Storage.FP16, Storage.SQ8])
+@pytest.mark.parametrize("dead", [1, FEW_BARRED, FEW_BARRED + 1, 190])
+def test_the_dead_never_answer_and_take_nobodys_place(
+    storage: Storage, dead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few are scanned and dropped, more are left out of the scan; in a second part too, and the nearest of all."""
+    monkeypatch.setattr("index.segments.PART_ROWS", 600)
+    designs, shards = make_designs(1, 1000), Shards(2, sealing(storage, tmp_path))
+    shards.extend(designs)
+    query = query_like(designs, 990)
+    nearest = shards.nearest(query, ANY, 1000).garment_ids
+    assert len(nearest) == 1000
+    shards.settle(designs.item_numbers[np.isin(designs.garment_ids, nearest[:dead])], NO_DESIGNS)
+    assert sum(block.dead for block in blocks_of(shards)) == dead
+    left = shards.nearest(query, ANY, 40)
+    assert left.garment_ids.tolist() == nearest[dead : dead + 40].tolist()
+    shards.close()
 
 
 def test_large_histories_agree_with_the_slow_truth(shards: Shards) -> None:

@@ -10,7 +10,7 @@ from PIL import Image as PillowImage
 
 from models.errors import ImageTooLarge, ImageTooSmall, UndecodableImage, UnsupportedFormat
 from models.geometry import Box
-from models.preprocessing import ImageLimits, crop_garment, decode, landmark_maps, letterbox
+from models.preprocessing import ImageLimits, crop_garment, decode, landmark_maps, letterbox, normalise
 from models.taxonomy import Category
 from models.types import Detection, Image
 
@@ -165,3 +165,13 @@ def test_landmark_maps_peak_where_the_landmark_is() -> None:
     maps = landmark_maps([[84, 44]], [7], [0.6], side=36, channel_count=81)
     assert maps.argmax() == 7 * 36 * 36 + 5 * 36 + 10
     assert maps.max() == pytest.approx(0.6)
+
+
+def test_every_level_is_normalised_to_the_last_bit_as_by_division() -> None:
+    """All 256 of each channel, in pictures of their own."""
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    pixels = np.stack([np.arange(768).reshape(16, 16, 3) % 256, np.arange(768)[::-1].reshape(16, 16, 3) // 3])
+    expected = (pixels.astype(np.float32) / np.float32(255) - np.array(mean, np.float32)) / np.array(std, np.float32)
+    normal = normalise(pixels.astype(np.uint8), mean, std)
+    assert normal.dtype == np.float32
+    np.testing.assert_array_equal(normal, expected.transpose(0, 3, 1, 2))

@@ -88,9 +88,10 @@ def test_a_grey_picture_is_the_same_in_all_its_parts_as_the_coloured_one() -> No
 
 
 def test_another_picture_is_not_the_same() -> None:
-    """Some points agree by chance, the pixels do not."""
-    same = compare_pictures(look_at_query(drawn(5)), look_at_registered(drawn(1)))
-    assert same is None or same.confidence < 0.2
+    """Some points agree by chance: too few to compare pixels anywhere, or the pixels do not agree."""
+    for seed in range(5, 15):
+        same = compare_pictures(look_at_query(drawn(seed)), look_at_registered(drawn(1)))
+        assert same is None or same.confidence < 0.2
 
 
 @pytest.mark.parametrize("size", [(32, 32), (32, 12_000), (1, 1), (400, 3)])

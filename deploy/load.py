@@ -65,10 +65,16 @@ def overload(seconds: Seconds = 30, times: float = 5.0, more: Set = None) -> Non
     rows = [("before: 8 clients", normal, normal_ms), (f"{times:g}× overload", burst, burst_ms)]
     rows += [(f"after: second {n}", outcome, ms) for n, (outcome, ms) in enumerate(after, 1)]
     _print(f"{times:g}× overload for {seconds:g} s", rows)
+    back = _recovered_s(normal, burst, [outcome for outcome, _ in after])
+    told = "not seen" if back is None else f"within {back:.1f} s of the last request of the overload"
+    _say(f"normal again (nothing refused, p95 within 1.5 × before): {told}; {burst.not_sent} requests were not sent")
+
+
+def _recovered_s(normal: Outcome, burst: Outcome, after: Sequence[Outcome]) -> float | None:
+    """Seconds from the last request of the overload to the end of the first run after it that was as before."""
     limit = 1.5 * quantile_ms(normal.of(200), 0.95)
-    well = [not o.of(429, 503) and quantile_ms(o.of(200), 0.95) <= limit for o, _ in after]
-    back = "never in 8 s" if True not in well else f"in second {well.index(True) + 1}"
-    _say(f"normal again (nothing refused, p95 within 1.5 × before): {back}; {burst.not_sent} requests were not sent")
+    well = (run for run in after if not run.of(429, 503) and quantile_ms(run.of(200), 0.95) <= limit)
+    return next((run.ended - burst.last_sent for run in well), None)
 
 
 @contextmanager

@@ -32,11 +32,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All answers of one run, which took `wall_s`; `not_sent` found no free connection."""
+    """All answers of one run, which took `wall_s` until the last of them; `not_sent` found no free connection.
+
+    `last_sent`, `ended`: when its last request was sent, and answered, on the clock of `time.perf_counter`.
+    """
 
     answers: Sequence[Answer]
     wall_s: float
     not_sent: int = 0
+    last_sent: float = 0.0
+    ended: float = 0.0
 
     def of(self, *statuses: int) -> list[Answer]:
         return [answer for answer in self.answers if answer.status in statuses]
@@ -108,7 +113,8 @@ class LoopbackClient:
                 answers.append(answer)
 
         await asyncio.gather(*(client() for _ in range(clients)))
-        return Outcome(answers, time.perf_counter() - started)
+        ended = time.perf_counter()
+        return Outcome(answers, ended - started, last_sent=until, ended=ended)
 
     async def at_rate(self, photo: Callable[[], bytes], rate: float, seconds: float) -> Outcome:
         """So many requests a second, whether or not those before are answered."""
@@ -129,9 +135,10 @@ class LoopbackClient:
         for number in range(count):
             await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
             tasks.append(asyncio.create_task(one()))
-        wall = time.perf_counter() - started
+        last_sent = time.perf_counter()
         await asyncio.gather(*tasks)
-        return Outcome(answers, wall, not_sent)
+        ended = time.perf_counter()
+        return Outcome(answers, ended - started, not_sent, last_sent, ended)
 
 
 def _request(host: str, photo: bytes) -> bytes:

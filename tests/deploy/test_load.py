@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.drills.photos import garment, pattern
-from deploy.load import _print, padded
+from deploy.load import _print, _recovered_s, padded
 from deploy.load_client import Answer, LoopbackClient, Outcome, quantile_ms
 from deploy.server_process import serving
 from models.preprocessing import ImageLimits, decode
@@ -80,3 +80,15 @@ def test_the_slowest_refusal_is_told(capsys: pytest.CaptureFixture[str]) -> None
     head, row = capsys.readouterr().out.splitlines()[-2:]
     assert "slowest ms" in head
     assert row.split()[-3:] == ["78", "0", "2.0"]
+
+
+def test_recovery_counts_from_the_last_request_of_the_overload() -> None:
+    """To the end of the first run that was as before: nothing refused, and quick."""
+
+    def run(ended: float, spent_s: float, *statuses: int) -> Outcome:
+        return Outcome([Answer(status, spent_s, b"") for status in statuses], 1.0, ended=ended)
+
+    normal, burst = run(10.0, 1.0, 200), Outcome([], 30.0, last_sent=40.0, ended=41.5)
+    slow, refusing, well = run(42.5, 1.6, 200), run(43.5, 1.0, 200, 503), run(44.5, 1.4, 200)
+    assert _recovered_s(normal, burst, [slow, refusing, well, run(45.5, 1.0, 200)]) == pytest.approx(4.5)
+    assert _recovered_s(normal, burst, [slow, refusing]) is None

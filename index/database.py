@@ -28,6 +28,9 @@ CLOSE_WITHIN_S = 5.0
 _WRITERS_LOCK = 5_135_364_104
 """Advisory lock of PostgreSQL: held from a write's first statement until its commit is visible to all, so that numbers
 of the change log are committed in order. Sequences alone are not."""
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+"""For this transaction: a role or server that does not wait for the disk would acknowledge what a crash takes back. One
+that waits for standbys as well goes on doing so."""
 _OUR_MISTAKES = (IntegrityError, ProgrammingError)
 
 
@@ -171,4 +174,4 @@ def _begin_postgresql(connection: Connection) -> None:
     if connection.get_execution_options().get("selvedge_writes", False):
         # Sent together: each question asked of the server alone costs its way there and back.
         timeout = f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'"
-        run(connection, f"{timeout}; SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+        run(connection, f"{timeout}; {_DURABLE}; SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from index.catalogue import Catalogue
@@ -45,6 +45,7 @@ class LiveIndex:
         self._following = threading.Lock()
         self._sequence = 0
         self._ready = False
+        self._rebuilds = 0
         self.prints = PrintIndex()
         """The perceptual hashes of the photos whose designs are searched."""
         self.started_from: Path | None = None
@@ -74,6 +75,17 @@ class LiveIndex:
         if not self._ready:
             raise IndexUnavailable("the index is not loaded yet, or is being rebuilt from the record")
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """What is looked at inside is whole: raises IndexUnavailable before it where searches are not answered, and
+        behind it where all was read anew meanwhile, so that a part of it or nothing may have been seen."""
+        rebuilds = self._rebuilds
+        self.require_ready()
+        yield
+        if self._rebuilds != rebuilds:
+            raise IndexUnavailable("the index was rebuilt from the record meanwhile")
+        self.require_ready()
+
     @property
     def snapshot_sequence(self) -> int:
         """The change up to which the mapped snapshot goes; 0 where the record was read."""
@@ -99,11 +111,11 @@ class LiveIndex:
                 self._sequence = self._follow(self._sequence, to)
 
     def nearest(self, query: Query, exclusions: Exclusions, count: int) -> Candidates:
-        """Raises EmbeddingMismatch for a query of other models, IndexUnavailable before loading."""
+        """Raises EmbeddingMismatch for a query of other models, IndexUnavailable before loading and amid a rebuild."""
         if query.models_version != self._models_version:
             raise EmbeddingMismatch(f"the index holds {self._models_version}, the query is of {query.models_version}")
-        self.require_ready()
-        return self._vectors.nearest(query, exclusions, count)
+        with self.answering():
+            return self._vectors.nearest(query, exclusions, count)
 
     def write_snapshot(
         self,
@@ -168,6 +180,7 @@ class LiveIndex:
     def rebuild(self) -> None:
         """Read all from the record anew. Raises IndexUnavailable while the record is out; to be tried again then."""
         with self._following:
+            self._ready, self._rebuilds = False, self._rebuilds + 1
             self._sequence = self._read_record()
             self._read_prints()
             self._ready = True

@@ -30,17 +30,17 @@ def find_prints(
 ) -> list[PrintHit]:
     """`prints` as `DescribedPhoto` has them: the whole photo's among photos, each garment's among designs.
 
-    One hit a photo, its nearest print. Raises IndexUnavailable before loading.
+    One hit a photo, its nearest print. Raises IndexUnavailable before loading and amid a rebuild.
     """
-    live.require_ready()
     key = tenant_key(filters.tenant)
     best: dict[int, PrintMatch] = {}
-    for row, hashes in enumerate(prints):
-        of = PrintOf.GARMENT if row else PrintOf.PHOTO
-        for match in live.prints.near(hashes, of, key, radius, MOST_NEAR):
-            held = best.get(match.photo_number)
-            if held is None or match.distance < held.distance:
-                best[match.photo_number] = match
+    with live.answering():
+        for row, hashes in enumerate(prints):
+            of = PrintOf.GARMENT if row else PrintOf.PHOTO
+            for match in live.prints.near(hashes, of, key, radius, MOST_NEAR):
+                held = best.get(match.photo_number)
+                if held is None or match.distance < held.distance:
+                    best[match.photo_number] = match
     nearest = sorted(best.values(), key=lambda match: (match.distance, match.photo_number))[:MOST_NEAR]
     if not nearest:
         return []

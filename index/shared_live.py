@@ -96,6 +96,7 @@ class SharedLiveIndex(LiveIndex):
     def rebuild(self) -> None:
         """Build all from the record anew, unless another process has done so."""
         with self._following, self._turn() as held:
+            self._ready, self._rebuilds = False, self._rebuilds + 1
             self._sequence = self._trusted(held)
             self._hold_prints()
             self._ready = True

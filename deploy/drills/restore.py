@@ -18,18 +18,20 @@ from rich.progress import track
 from deploy.drills.photos import Photo
 from deploy.drills.report import DrillReport
 from deploy.server_process import Server, serving
-from index.backup import restore_backup, write_backup
+from index.backup import SNAPSHOTS, restore_backup, write_backup
 from index.catalogue import Catalogue
 from index.live import LiveIndex
+from index.manifest import Manifest
 from index.photos import PhotoFiles
 from index.shards import Shards
-from index.snapshot import Snapshots
+from index.snapshot import Snapshots, sequence_of
 from index.types import DEFAULT_TENANT
 from index.verification import verify
 from service.access.keys import MintedKey, Scope, mint
 from service.access.keys_store import KeyStore
 
 _SETTINGS = {"redis_url": "off", "demo": "0"}
+_SNAPSHOT_WITHIN_S = 60.0
 _DELETE_EVERY = 10
 _SAMPLE = 20
 _COUNTS = ("items", "photos", "garments", "searchable", "sequence", "categories")
@@ -46,18 +48,27 @@ class State:
 
 
 def drill(folder: Path, items: int, photo: Photo, *, fake_models: bool) -> DrillReport:
-    """Adds so many items, deletes every tenth, backs up beside the service, wipes the data dir, restores."""
+    """Adds so many items, deletes every tenth, backs up beside the service, wipes the data dir, restores.
+
+    The deletes come after a snapshot, so that the one in the backup has tombstones, of which nothing may rise again.
+    """
     report = DrillReport(f"a data dir restored from its backup, {items} items added")
     data_dir, backup = folder / "data", folder / "backup"
     ours, foreign = _key_in(data_dir), mint("foreign", DEFAULT_TENANT, frozenset({Scope.ADMIN}))
-    with serving(data_dir, _SETTINGS, fake_models=fake_models) as server, _client(server, ours) as client:
-        deleted = _fill(client, items, photo)
+    snapshot_every = max(1, items // 4)
+    settings = _SETTINGS | {"index__snapshot_every": str(snapshot_every)}
+    with serving(data_dir, settings, fake_models=fake_models) as server, _client(server, ours) as client:
+        _fill(client, items, photo)
+        _wait_for_a_snapshot(data_dir, items - snapshot_every + 1)
+        deleted = _delete_some(client, items)
         version = str(client.get("/index/stats").json()["models_version"])
         before = _look(client, photo)
         began = time.monotonic()
         _back_up(data_dir, backup, version)
         took, size = time.monotonic() - began, sum(path.stat().st_size for path in backup.rglob("*") if path.is_file())
         report.add("backup beside the service", "written", f"{took:.1f} s, {size / 1e6:.1f} MB", True)
+        dead = sum(Manifest.read(path).dead for path in Snapshots(backup / SNAPSHOTS).paths())
+        report.add("tombstones in its snapshot", "> 0", dead, dead > 0)
     shutil.rmtree(data_dir)
     began = time.monotonic()
     restore_backup(backup, data_dir, data_dir / "catalogue.sqlite", keys=data_dir / "keys.sqlite")
@@ -86,15 +97,26 @@ def _client(server: Server, key: MintedKey | None) -> httpx.Client:
     return httpx.Client(base_url=server.address, headers=headers, timeout=60)
 
 
-def _fill(client: httpx.Client, items: int, photo: Photo) -> set[str]:
-    """The ids of those that were deleted again."""
-    deleted = set()
+def _fill(client: httpx.Client, items: int, photo: Photo) -> None:
     for seed in track(range(items), "adding", console=Console(stderr=True)):
         data = {"item_id": f"SKU-{seed}", "title": f"Item {seed}"}
         client.post("/index/add", files={"image": photo(seed)}, data=data).raise_for_status()
-        if seed % _DELETE_EVERY == 0:
-            client.delete(f"/index/items/SKU-{seed}").raise_for_status()
-            deleted.add(f"SKU-{seed}")
+
+
+def _wait_for_a_snapshot(data_dir: Path, sequence: int) -> None:
+    """Of this change or a later one: the service writes them in the background."""
+    until = time.monotonic() + _SNAPSHOT_WITHIN_S
+    while not any(sequence_of(path) >= sequence for path in Snapshots(data_dir / SNAPSHOTS).paths()):
+        if time.monotonic() > until:
+            return
+        time.sleep(0.05)
+
+
+def _delete_some(client: httpx.Client, items: int) -> set[str]:
+    """The ids of those that were deleted again."""
+    deleted = {f"SKU-{seed}" for seed in range(0, items, _DELETE_EVERY)}
+    for item_id in sorted(deleted):
+        client.delete(f"/index/items/{item_id}").raise_for_status()
     return deleted
 
 

@@ -17,14 +17,16 @@ import httpx
 from rich.progress import Progress
 
 from service.cli.adding import AddReport, run_job
-from service.cli.connection import ask
+from service.cli.connection import Refused, ask
 from service.errors import ServiceError
 
 _NDJSON = {"Content-Type": "application/x-ndjson"}
-_DETAILS = ("seller_id", "title", "url", "published_at", "metadata")
+_DETAILS = ("seller_id", "title", "url", "published_at", "metadata", "disabled_until")
 _BYTES_AT_ONCE = 500_000_000
 _LINES_AT_ONCE = 10_000
 _END = b'{"selvedge_export":'
+_ASKED_AGAIN = 3
+"""Times that a photo is asked for while its item has it: it may have come back between the two questions."""
 
 
 class ExportUnusable(ServiceError, ValueError):
@@ -46,20 +48,20 @@ class ExportEnd:
 
 
 async def export_items(client: httpx.AsyncClient, path: Path, tick: Callable[[], None]) -> ExportEnd:
-    """Write every photo of every item; the file has its name once it is whole."""
+    """Write every photo of every item but those that are deleted meanwhile; the file has its name once it is whole."""
     unfinished = path.with_name(path.name + ".unfinished")
     digest = hashlib.sha256()
-    items = photos = 0
+    held: dict[str, set[str]] = defaultdict(set)
     with unfinished.open("wb") as file:
         async for item in _items(client):
-            items += 1
             for photo in item["photos"]:
-                line = json.dumps(await _line_of(client, item, photo), ensure_ascii=False).encode() + b"\n"
-                digest.update(line)
-                await asyncio.to_thread(file.write, line)
-                photos += 1
+                if (content := await _line_of(client, item, photo)) is not None:
+                    line = json.dumps(content, ensure_ascii=False).encode() + b"\n"
+                    digest.update(line)
+                    await asyncio.to_thread(file.write, line)
+                    held[item["item_id"]].add(content["sha256"])
                 tick()
-        end = ExportEnd(items, photos, digest.hexdigest())
+        end = ExportEnd(len(held), sum(map(len, held.values())), digest.hexdigest())
         file.write(end.line() + b"\n")
     unfinished.replace(path)
     return end
@@ -131,17 +133,44 @@ async def _items(client: httpx.AsyncClient) -> AsyncIterator[dict[str, Any]]:
             return
 
 
-async def _line_of(client: httpx.AsyncClient, item: dict[str, Any], photo: dict[str, Any]) -> dict[str, Any]:
-    """An add that makes this photo of this item again, with the same garment as its design."""
-    where = f"/index/items/{quote(item['item_id'], safe='')}/photos/{photo['photo_id']}"
-    data = (await ask(client, "GET", where)).content
+async def _line_of(client: httpx.AsyncClient, item: dict[str, Any], photo: dict[str, Any]) -> dict[str, Any] | None:
+    """An add that makes this photo of this item again, with the same garment as its design; None where it is gone."""
+    data = await _bytes_of(client, item["item_id"], photo["photo_id"])
+    if data is None:
+        return None
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != photo["image"]["sha256"]:
         raise ExportUnusable(f"the photo {photo['photo_id']} of {item['item_id']} is damaged in the data dir")
-    line = {"item_id": item["item_id"]} | {name: item[name] for name in _DETAILS if item[name]}
+    line = {"item_id": item["item_id"]} | {name: item[name] for name in _DETAILS if item.get(name)}
     designs = [g["category"] for g, chosen in zip(photo["garments"], photo["is_design"], strict=True) if chosen]
     line |= {"category": designs[0]} if designs else {}
     return line | {"sha256": sha256, "image_base64": base64.b64encode(data).decode()}
+
+
+async def _bytes_of(client: httpx.AsyncClient, item_id: str, photo_id: str) -> bytes | None:
+    """A photo as it was uploaded; None where it was deleted since it was listed.
+
+    Raises ExportUnusable where it is listed and its file is missing.
+    """
+    place = f"/index/items/{quote(item_id, safe='')}"
+    for _ in range(_ASKED_AGAIN):
+        data = await _if_there(client, f"{place}/photos/{photo_id}")
+        if data is not None:
+            return data.content
+        item = await _if_there(client, place)
+        if item is None or photo_id not in [photo["photo_id"] for photo in item.json()["photos"]]:
+            return None
+    raise ExportUnusable(f"the photo {photo_id} of {item_id} is missing in the data dir")
+
+
+async def _if_there(client: httpx.AsyncClient, path: str) -> httpx.Response | None:
+    """None for 404. Raises Refused for all else, Unreachable."""
+    try:
+        return await ask(client, "GET", path)
+    except Refused as error:
+        if error.status == httpx.codes.NOT_FOUND:
+            return None
+        raise
 
 
 def _parcel_from(path: Path, position: int) -> tuple[int, int]:

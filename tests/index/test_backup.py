@@ -16,12 +16,12 @@ from index.backup import KEYS, RECORD, BackupManifest, check_backup, restore_bac
 from index.blocks import Block
 from index.errors import BackupUnusable
 from index.loose_rows import LooseRows
-from index.manifest import MANIFEST
+from index.manifest import MANIFEST, Manifest
 from index.registry import Registry
 from index.shards import Shards
 from index.snapshot import Snapshots
 from index.types import Filters, ItemDetails, ItemFilters
-from index.verification import verify
+from index.verification import tombstones, verify
 from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query
 from tests.postgres import Cluster
 
@@ -79,15 +79,23 @@ def state(registry: Registry) -> object:
 
 def test_the_restore_drill(registry: Registry, tmp_path: Path) -> None:
     """Counts, checksums, tombstones, sampled searches, photos: all the same in another data dir."""
+    registry.delete("SKU-2", "A")
     back_up(registry, tmp_path / "backup")
+    (snapshot,) = Snapshots(tmp_path / "backup" / "snapshots").paths()
+    assert Manifest.read(snapshot).dead == 1, "what was deleted while the index was open lies in it as a tombstone"
     restored = restore(tmp_path / "backup", tmp_path / "elsewhere")
     assert restored._live.started_from is not None
+    assert isinstance(restored._vectors, Shards)
+    assert len(tombstones(restored._vectors)) == 1
+    for dead in (0, 2):
+        query = make_query(make_garment(dead), top_k=ITEMS, filters=Filters(tenant="A"))
+        assert f"SKU-{dead}" not in {hit.item_id for hit in restored.search(query)}
     assert state(restored) == state(registry)
     findings = verify(restored._catalogue, Snapshots(tmp_path / "elsewhere" / "snapshots"), MODELS_VERSION)
     assert [finding.name for finding in findings if not finding.agrees] == []
-    assert {finding.name: finding.found for finding in findings}["garments"] == str(ITEMS - 1)
+    assert {finding.name: finding.found for finding in findings}["garments"] == str(ITEMS - 2)
     restored.add(make_new_photo(99, tenant="A"), make_photo_bytes(99))
-    assert registry.stats().counts.items == ITEMS - 1, "the original was left alone"
+    assert registry.stats().counts.items == ITEMS - 2, "the original was left alone"
     restored.close()
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from index.database import Database
 from index.errors import IndexUnavailable
@@ -17,6 +19,7 @@ from tests.postgres import Cluster
 
 APPEND = text("INSERT INTO changes (kind, item_number, item_id, at) VALUES ('added', 1, 'a', 'x')")
 COUNT = text("SELECT count(*) FROM changes")
+SYNCHRONOUS = text("SHOW synchronous_commit")
 
 
 def url_of(path: Path) -> str:
@@ -93,6 +96,23 @@ def test_a_connection_that_the_server_cut_is_replaced(postgres: Cluster) -> None
     with database.reading() as connection:
         assert connection.scalar(COUNT) == 0
     database.close()
+
+
+def test_commits_wait_for_the_disk_whatever_a_role_says(postgres: Cluster) -> None:
+    """One that does not wait would acknowledge what a crash takes back; one that waits for standbys too goes on so."""
+    url = postgres.new_database()
+    for asked, used in (("off", "on"), ("remote_apply", "remote_apply")):
+        with psycopg.connect(url, autocommit=True) as connection:
+            name = make_url(url).database
+            connection.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET synchronous_commit = {asked}".encode())
+        database = Database(url)
+        for _ in range(2):
+            with database.reading() as reader:
+                assert reader.scalar(SYNCHRONOUS) == asked, "the role's own, before and after a write"
+            with database.writing() as writer:
+                assert writer.scalar(SYNCHRONOUS) == used
+            assert database.write(lambda writer, many: [writer.scalar(SYNCHRONOUS) for _ in many], None) == used
+        database.close()
 
 
 def test_a_writer_that_waits_too_long_says_so(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

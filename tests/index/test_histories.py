@@ -1,4 +1,4 @@
-"""Random histories against a plain dict: add, replace, patch, delete, snapshot, restart, crash and search."""
+"""Random histories against a plain dict: add, replace, patch, delete, snapshot, compact, restart, crash and search."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from index.errors import ItemNotFound
 from index.registry import Registry
-from index.types import Filters, ItemDetails, ItemFilters, NewPhoto
+from index.sealing import sealing
+from index.segments import QuantisedRows, SealedRows
+from index.shards import Shards
+from index.types import Filters, ItemDetails, ItemFilters, NewPhoto, Storage
+from index.verification import tombstones
 from models.scoring import region_cosines, seen_mirrored, weighted_score
 from models.types import DescribedGarment
 from models.weighting import RegionWeights
@@ -26,6 +31,10 @@ SELLERS = st.sampled_from(["s1", "s2", None])
 TENANTS = st.sampled_from(["default", "B"])
 FUTURE, PAST = datetime(2126, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 MASKS = (31, 31, 7, 15, 23, 31, 4, 31)
+STOCK = (("C", 5), ("A", 0), ("A", 1), ("B", 1), ("B", 5), ("B", 7), ("D", 0))
+"""All of one mask: six rows sealed and merged, and a loose one; C is few enough of them to become a tombstone."""
+SMALL = {"index.shards.LOOSE_ROWS": 2, "index.snapshot.LOOSE_ROWS": 2, "index.shards.SEGMENT_ROWS": 6,
+         "index.shards.PARALLEL_ROWS": 4}  # fmt: skip
 
 
 def garment_of(photo: int) -> DescribedGarment:
@@ -42,22 +51,41 @@ class PlainItem:
 
 
 class Histories(RuleBasedStateMachine):
-    """Every step is done to a registry on disk and to a dict."""
+    """Every step is done to a registry on disk, whose segments hold only a few rows, and to a dict."""
 
-    @initialize()
-    def begin(self) -> None:
+    storage, rows = Storage.FP16, SealedRows
+
+    @initialize(stocked=st.booleans())
+    def begin(self, stocked: bool) -> None:
+        """Of nothing, or of sealed rows, loose ones and a tombstone in a snapshot that is mapped."""
+        self.patched = pytest.MonkeyPatch()
+        for name, rows in SMALL.items():
+            self.patched.setattr(name, rows)
         self.folder = Path(tempfile.mkdtemp(prefix="selvedge-"))
         self.plain: dict[tuple[str, str], PlainItem] = {}
         self.open()
+        if stocked:
+            for item_id, photo in STOCK:
+                self.add(item_id, photo, None, False, "default")
+            self.delete("C", "default")
+            assert len(tombstones(self.shards)) == 1
+            self.snapshot()
+            self.restart()
+            assert len(tombstones(self.shards)) == 1
+            assert self.rows in {type(block.rows) for _, block in self.shards.blocks()}
 
     def open(self) -> None:
-        self.registry = Registry(f"sqlite:///{self.folder}/record.db", self.folder, MODELS_VERSION)
+        self.shards = Shards(2, sealing(self.storage))
+        url = f"sqlite:///{self.folder}/record.db"
+        self.registry = Registry(url, self.folder, MODELS_VERSION, vectors=self.shards)
         self.registry.start()
 
     def teardown(self) -> None:
         if hasattr(self, "registry"):
             self.registry.close()
             shutil.rmtree(self.folder)
+        if hasattr(self, "patched"):
+            self.patched.undo()
 
     @rule(item_id=ITEMS, photo=PHOTOS, seller=SELLERS, replace=st.booleans(), tenant=TENANTS)
     def add(self, item_id: str, photo: int, seller: str | None, replace: bool, tenant: str) -> None:
@@ -95,6 +123,13 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def snapshot(self) -> None:
         self.registry._live.write_snapshot()
+
+    @rule()
+    def compact(self) -> None:
+        """As `selvedge index compact` does."""
+        self.shards.compact()
+        assert len(tombstones(self.shards)) == 0
+        self.registry._live.write_snapshot(kept=1)
 
     @rule()
     def crash(self) -> None:
@@ -165,7 +200,17 @@ def best_score(garment: DescribedGarment, plain: PlainItem, weights: RegionWeigh
     return best
 
 
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(
-    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+class HistoriesOfEightBits(Histories):
+    """The same where sealed rows are scanned by 8 bits a number."""
+
+    storage, rows = Storage.SQ8, QuantisedRows
+
+
+def drawn(examples: int) -> settings:
+    return settings(
+        max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+
+
+TestHistories, TestHistoriesOfEightBits = Histories.TestCase, HistoriesOfEightBits.TestCase
+TestHistories.settings, TestHistoriesOfEightBits.settings = drawn(10), drawn(4)

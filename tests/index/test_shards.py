@@ -214,7 +214,8 @@ def test_large_histories_agree_with_the_slow_truth(shards: Shards) -> None:
             np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-3)
 
 
-def test_searches_beside_writes_see_whole_writes(shards: Shards) -> None:
+@pytest.mark.parametrize("storage", [Storage.FP16, Storage.SQ8])
+def test_searches_beside_writes_see_whole_writes(storage: Storage) -> None:
     """An item that is replaced all the time is never missing, doubled or halved; FAISS's own remove would crash.
 
     Nor while tombstones are dropped, which rewrites the segments that are being scanned.
@@ -229,6 +230,7 @@ def test_searches_beside_writes_see_whole_writes(shards: Shards) -> None:
         return Designs(labels, views.masks[rows], views.vectors[rows])
 
     items = np.arange(700)
+    shards = Shards(2, sealing(storage))
     shards.extend(replaced(items, 1))
     done = threading.Event()
     torn: list[list[int]] = []
@@ -257,3 +259,5 @@ def test_searches_beside_writes_see_whole_writes(shards: Shards) -> None:
         thread.join()
     assert torn == []
     assert dropped > 0
+    assert QuantisedRows in {type(block.rows) for block in blocks_of(shards)} or storage is Storage.FP16
+    shards.close()

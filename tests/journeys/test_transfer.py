@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from service.cli.commands import app
+from service.cli.connection import ask
 from service.cli.transfer import ExportUnusable
 from tests.journeys.conftest import settings_for
 from tests.journeys.test_command_line import data_dir
@@ -20,6 +21,7 @@ from tests.serving import served_on_a_socket
 
 __all__ = ["data_dir"]
 runner = CliRunner()
+PAST, FUTURE = "2026-01-02T00:00:00Z", "2999-01-01T00:00:00Z"
 LONG_ID = "a/b ü?#%2F" + "x" * 50
 
 
@@ -28,10 +30,11 @@ def invoke(*arguments: str) -> Result:
 
 
 def fill(client: httpx.Client) -> None:
-    """Three items: one with metadata, one with two photos, one with a strange name; one photo is two items'."""
+    """Three items: one with metadata, one with two photos and disabled, one with a strange name; one photo is two
+    items'."""
     adds: list[tuple[str, int, dict[str, str]]] = [
         ("SKU-1", 1, {"seller_id": "s1", "title": "Ünï", "metadata": '{"a": [1, null]}', "category": "vest"}),
-        ("SKU-2", 2, {"published_at": "2026-01-02T00:00:00Z", "url": "https://example.com/2"}),
+        ("SKU-2", 2, {"published_at": PAST, "disabled_until": FUTURE, "url": "https://example.com/2"}),
         ("SKU-2", 3, {}),
         (LONG_ID, 1, {}),
     ]
@@ -61,6 +64,7 @@ def test_what_is_exported_is_imported_whole_and_again_changes_nothing(tmp_path: 
         assert exported.exit_code == 0, exported.output
         assert "3 items, 4 photos" in exported.output
         before = state_of(client)
+        assert [item["disabled_until"] for item in before] == [None, FUTURE, None]
     with served_on_a_socket(settings_for(tmp_path / "to")) as target, httpx.Client(base_url=target) as client:
         for created in (4, 0):
             imported = invoke("index", "import", str(file), "--url", target)
@@ -72,6 +76,45 @@ def test_what_is_exported_is_imported_whole_and_again_changes_nothing(tmp_path: 
         again = tmp_path / "again.ndjson"
         assert invoke("index", "export", str(again), "--url", target).exit_code == 0
         assert again.read_bytes() == file.read_bytes()
+
+
+def test_an_export_leaves_out_what_is_deleted_before_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item, and one photo of another, go between the page that lists them and their photos; the counts are right."""
+    file = tmp_path / "export.ndjson"
+    (tmp_path / "from").mkdir()
+    (tmp_path / "to").mkdir()
+    with served_on_a_socket(settings_for(tmp_path / "from")) as source, httpx.Client(base_url=source) as client:
+        fill(client)
+
+        async def ask_and_delete(asked: httpx.AsyncClient, method: str, path: str, **options: Any) -> httpx.Response:
+            answer = await ask(asked, method, path, **options)
+            if path == "/index/items":
+                assert client.delete("/index/items/SKU-1").status_code == 204
+                kept = {"item_id": "SKU-2", "replace": "true"}
+                assert client.post("/index/add", files={"image": photo(3)}, data=kept).status_code == 200
+            return answer
+
+        with monkeypatch.context() as patched:
+            patched.setattr("service.cli.transfer.ask", ask_and_delete)
+            exported = invoke("index", "export", str(file), "--url", source)
+        assert exported.exit_code == 0, exported.output
+        assert "2 items, 2 photos" in exported.output
+        before = state_of(client)
+    with served_on_a_socket(settings_for(tmp_path / "to")) as target, httpx.Client(base_url=target) as client:
+        imported = invoke("index", "import", str(file), "--url", target)
+        assert "2 of 2 photos of 2 items are there" in imported.output, imported.output
+        assert state_of(client) == before
+
+
+def test_a_photo_that_is_listed_and_missing_stops_an_export(data_dir: str, tmp_path: Path) -> None:
+    """It was not deleted but lost: no export leaves that out in silence."""
+    (tmp_path / "SKU-1.png").write_bytes(photo(1))
+    invoke("add", str(tmp_path / "SKU-1.png"), "--data-dir", data_dir)
+    next(path for path in Path(data_dir, "photos").glob("??/*") if path.is_file()).unlink()
+    exported = invoke("index", "export", str(tmp_path / "export.ndjson"), "--data-dir", data_dir)
+    assert isinstance(exported.exception, ExportUnusable), exported.output
+    assert "is missing" in str(exported.exception)
+    assert not (tmp_path / "export.ndjson").exists()
 
 
 def test_an_export_of_a_data_dir_is_an_upload_of_adds(data_dir: str, tmp_path: Path) -> None:

@@ -39,6 +39,11 @@ class Caller:
         """Whether one of the allowed scopes is the caller's."""
         return Scope.ADMIN in self.scopes or bool(self.scopes & allowed)
 
+    @property
+    def of_operator(self) -> bool:
+        """Whether the tenant is the operator's own, whose are weights, metrics and whatever else is of all tenants."""
+        return self.tenant == DEFAULT_TENANT
+
 
 OPERATOR = Caller(DEFAULT_TENANT, frozenset(Scope))
 """Whoever works on this machine itself: the command line on the data dir, loopback as long as no key was made."""

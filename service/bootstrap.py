@@ -132,7 +132,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     judge = PhotoJudge(reader, capacity, PictureComparer(decoder))
     keep_photos = settings.checks.keep_photos and settings.checks.keep_days > 0
     checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, judge, capacity, metrics, keep_photos)
-    registrar = Registrar(reader, registry, in_force.now, capacity, disk)
+    registrar = Registrar(reader, registry, in_force.now, capacity, disk, metrics)
     work = line_work(registrar, checker, fetcher)
     warn_of_fallbacks(*describer.engines, *registry.engines)
     learner = WeightLearner(reader, registry, in_force, history, DecisionLog(database), capacity, disk)
@@ -154,7 +154,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         reader=reader,
         checker=checker,
         registrar=registrar,
-        comparer=Comparer(reader, registry, in_force.now, capacity),
+        comparer=Comparer(reader, registry, in_force.now, capacity, metrics),
         checks=checks,
         eraser=CheckEraser(checks, JobResults(database), store, claims),
         store=store,

@@ -1,16 +1,17 @@
-"""Requests are counted under their route, whoever answers them."""
+"""Requests are counted under their route, whoever answers them; stages are timed, whatever asked for them."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from service.access.keys import Scope
 from service.access.permits import Permits
-from tests.journeys.conftest import door_of, served, settings_for
+from tests.journeys.conftest import add, door_of, served, settings_for
 from tests.journeys.test_access import make_key
 from tests.journeys.test_operators_listener import free_port
 from tests.photos import photo
@@ -25,6 +26,12 @@ def requests_counted(client: httpx.AsyncClient) -> dict[tuple[str, str, str], fl
     timed = dict(re.findall(r'selvedge_request_seconds_count\{method="\w+",route="([^"]+)"\} (\S+)', text))
     assert {route for _, route, _, _ in counted} == set(timed)
     return {(method, route, status): float(count) for method, route, status, count in counted}
+
+
+def stages_counted(client: httpx.AsyncClient) -> dict[str, float]:
+    text = door_of(client).metrics.exposition().decode()
+    found = re.findall(r'selvedge_stage_seconds_count\{stage="(\w+)"\} (\S+)', text)
+    return {stage: float(count) for stage, count in found}
 
 
 async def test_refusals_and_replays_are_counted_under_their_route(tmp_path: Path) -> None:
@@ -79,3 +86,22 @@ async def test_what_another_listener_has_is_counted_under_its_route_and_what_nob
 def test_a_request_has_the_template_that_the_router_would_take(method: str, path: str, template: str | None) -> None:
     """Also with a method that the path has not."""
     assert Permits().template_of(method, path) == template
+
+
+async def test_adds_searches_and_comparisons_time_their_stages_too(client: httpx.AsyncClient) -> None:
+    """Under the names that checks have; a comparison looks at two photos."""
+
+    async def ask(path: str, **files: Any) -> dict[str, float]:
+        """The stages that one request was timed for."""
+        before = stages_counted(client)
+        assert (await client.post(path, files=files)).status_code == 200
+        after = stages_counted(client)
+        return {stage: after[stage] - before.get(stage, 0) for stage in after if after[stage] > before.get(stage, 0)}
+
+    seen = ("decode", "detect", "landmarks", "embed")
+    assert (await add(client, "SKU-1", photo(1))).status_code == 201
+    assert stages_counted(client) == dict.fromkeys((*seen, "store", "total"), 1)
+    assert await ask("/search", image=photo(2)) == dict.fromkeys((*seen, "search", "total"), 1)
+    assert await ask("/compare", image_a=photo(3), image_b=photo(4)) == dict.fromkeys(seen, 2) | {"total": 1}
+    checked = await ask(CHECK, image=photo(5))
+    assert checked == dict.fromkeys((*seen, "search", "pictures", "total"), 1)

@@ -95,10 +95,8 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         opened.callback(describer.close)
         decoder = make_decoder(settings.images, metrics.decoder_ended)
         opened.callback(decoder.close)
-        canary = Canary(_draw_canary(), describer, decoder)
-        if canary.garment is not None:
-            # A cohort of another embedder stops the start here, not every check later.
-            rules.cohort.background(canary.garment.embeddings)
+        # A cohort of another embedder stops the start here, not every check later.
+        canary = Canary(draw_canary(), describer, decoder, rules)
         registry = open_registry(settings, describer.models_version)
         opened.callback(registry.close)
         registry.start()
@@ -198,8 +196,8 @@ def warn_of_fallbacks(*engines: Engine) -> None:
 
 
 @functools.cache
-def _draw_canary() -> bytes:
-    """A JPEG, the same in every process."""
+def draw_canary() -> bytes:
+    """What the canary is shown: a JPEG, the same in every process."""
     return render(UNREGISTERED, Scene.drawn(_CANARY_SEED, 300, 360)).jpeg()
 
 

@@ -95,10 +95,8 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         opened.callback(describer.close)
         decoder = make_decoder(settings.images, metrics.decoder_ended)
         opened.callback(decoder.close)
-        canary = Canary(_draw_canary(), describer, decoder)
-        if canary.garment is not None:
-            # A cohort of another embedder stops the start here, not every check later.
-            rules.cohort.background(canary.garment.embeddings)
+        # A cohort of another embedder stops the start here, not every check later.
+        canary = Canary(draw_canary(), describer, decoder, rules)
         registry = open_registry(settings, describer.models_version)
         opened.callback(registry.close)
         registry.start()
@@ -132,7 +130,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
     judge = PhotoJudge(reader, capacity, PictureComparer(decoder))
     keep_photos = settings.checks.keep_photos and settings.checks.keep_days > 0
     checker = PlagiarismChecker(reader, registry, in_force.now, verdicts, checks, judge, capacity, metrics, keep_photos)
-    registrar = Registrar(reader, registry, in_force.now, capacity, disk)
+    registrar = Registrar(reader, registry, in_force.now, capacity, disk, metrics)
     work = line_work(registrar, checker, fetcher)
     warn_of_fallbacks(*describer.engines, *registry.engines)
     learner = WeightLearner(reader, registry, in_force, history, DecisionLog(database), capacity, disk)
@@ -154,7 +152,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         reader=reader,
         checker=checker,
         registrar=registrar,
-        comparer=Comparer(reader, registry, in_force.now, capacity),
+        comparer=Comparer(reader, registry, in_force.now, capacity, metrics),
         checks=checks,
         eraser=CheckEraser(checks, JobResults(database), store, claims),
         store=store,
@@ -198,8 +196,8 @@ def warn_of_fallbacks(*engines: Engine) -> None:
 
 
 @functools.cache
-def _draw_canary() -> bytes:
-    """A JPEG, the same in every process."""
+def draw_canary() -> bytes:
+    """What the canary is shown: a JPEG, the same in every process."""
     return render(UNREGISTERED, Scene.drawn(_CANARY_SEED, 300, 360)).jpeg()
 
 

@@ -50,7 +50,7 @@ from service.schemas_weights import (
 
 @dataclass(frozen=True, slots=True)
 class WeightLearner:
-    """Learns for the whole service, from the decisions of all tenants; each sees its own items alone."""
+    """Learns for the whole service, from all decisions that were ever kept; a caller names items of its own alone."""
 
     reader: PhotoReader
     registry: Registry

@@ -36,7 +36,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self._stages = self._histogram("selvedge_stage_seconds", "Time a stage of a check took", ["stage"])
+        self._stages = self._histogram("selvedge_stage_seconds", "Time a stage took, whatever asked for it", ["stage"])
         self._durations = self._histogram("selvedge_request_seconds", "Time to an answer", ["method", "route"])
         self._requests = self._counter("selvedge_requests_total", "Requests answered", ["method", "route", "status"])
         self._waits = self._histogram("selvedge_queue_wait_seconds", "Time waited for a worker", ["lane"])

@@ -15,6 +15,7 @@ from service.disk import DiskGuard
 from service.errors import NoGarmentFound
 from service.images import PhotoReader
 from service.judging import Rules, warnings_of
+from service.observability import Metrics
 from service.requests import AddFields
 from service.schemas import GarmentOut, ImageOut, VersionsOut, garment_fields
 from service.schemas_catalogue import AddedOut
@@ -29,6 +30,7 @@ class Registrar:
     rules: Callable[[], Rules]
     capacity: Capacity
     disk: DiskGuard
+    metrics: Metrics
 
     async def add(self, data: bytes, fields: AddFields, tenant: str, lane: Lane = Lane.CHECKS) -> AddedOut:
         """Durable and searchable once this returns. Raises NoGarmentFound, ReadOnly, and nothing is stored then."""
@@ -56,6 +58,7 @@ class Registrar:
             added: Added = await self.capacity.run(TenantCatalogue(self.registry, tenant).add, new, data)
             now = time.perf_counter()
         timings = seen.timings_ms | {"store": (now - stored) * 1e3, "total": (now - started) * 1e3}
+        self.metrics.stages(timings)
         rules = self.rules()
         warnings = [warnings_of(garment, rules.policy) for garment in photo.garments]
         return AddedOut(

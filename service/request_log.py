@@ -7,10 +7,12 @@ import time
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.access.permits import Permits
 from service.observability import Metrics
 from service.tracing import Tracing
 
 log = structlog.get_logger()
+_UNKNOWN = "unmatched"
 _QUIET = ("/livez", "/readyz", "/metrics")
 HUNG_UP = 499
 """Status of a request whose caller left before an answer began (nginx's word for it)."""
@@ -23,6 +25,7 @@ class RequestLog:
         self._app = app
         self._metrics = metrics
         self._tracing = tracing
+        self._permits = Permits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,8 +44,9 @@ class RequestLog:
             try:
                 await self._app(scope, receive, noting)
             finally:
-                # The template, not the path: ids in labels would make a series each.
-                route = getattr(scope.get("route"), "path", "unmatched")
+                # The template, not the path: ids in labels would make a series each. And from the table, not from the
+                # router: refusals and replays are answered before it.
+                route = self._permits.template_of(scope["method"], scope["path"]) or _UNKNOWN
                 spent_s = time.perf_counter() - started
                 self._metrics.request(scope["method"], route, status, spent_s)
                 span.answered(route, status)

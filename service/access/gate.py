@@ -56,7 +56,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         try:
-            headers = await _admit(service, scope, allowed)
+            operators = self._permits.is_operators(scope["method"], scope["path"])
+            headers = await _admit(service, scope, allowed, operators)
         except ServiceError as error:
             await answer_to(error)(scope, receive, send)
             return
@@ -111,13 +112,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-async def _admit(service: Selvedge, scope: MutableMapping[str, Any], allowed: frozenset[KeyScope]) -> dict[str, str]:
+async def _admit(
+    service: Selvedge, scope: MutableMapping[str, Any], allowed: frozenset[KeyScope], operators: bool
+) -> dict[str, str]:
     """Write the caller into the scope; the headers that tell what is left of its rate. Raises AccessError."""
     caller = scope.get(CALLER) or await _identify(service, scope)
     if not caller.may(allowed):
         wanted = " ".join(sorted(allowed))
         challenge = f'{_REALM}, error="insufficient_scope", scope="{wanted}"'
         raise NotPermitted(f"this needs a key for one of: {wanted}", {"WWW-Authenticate": challenge})
+    if operators and not caller.of_operator:
+        challenge = f'{_REALM}, error="insufficient_scope"'
+        raise NotPermitted("this is of all tenants: it needs a key of the operator's", {"WWW-Authenticate": challenge})
     headers = await _spend(service.rates, caller)
     scope[CALLER] = caller
     return headers

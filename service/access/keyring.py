@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from service.access.keys import ApiKey, Caller, key_id_of
+from service.access.keys import NOBODY, ApiKey, Caller, key_id_of
 from service.access.keys_store import KeyStore
 from service.errors import InvalidKey, KeysUnavailable
 
@@ -52,9 +52,9 @@ class Keyring:
     async def identify(self, token: str) -> Caller:
         """Raises InvalidKey (never saying which part is wrong), KeysUnavailable."""
         key_id = key_id_of(token)
-        key = None if key_id is None else await self._find(key_id)
-        now = datetime.now(UTC)
-        if key is None or not key.matches(token) or not key.valid(now):
+        found = None if key_id is None else await self._find(key_id)
+        key, now = found or NOBODY, datetime.now(UTC)
+        if not key.matches(token) or not key.valid(now):
             raise InvalidKey("this API key is unknown, expired or revoked")
         self._note(key.key_id, now)
         return key.caller(self._per_minute)

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -38,6 +38,11 @@ class Caller:
     def may(self, allowed: frozenset[Scope]) -> bool:
         """Whether one of the allowed scopes is the caller's."""
         return Scope.ADMIN in self.scopes or bool(self.scopes & allowed)
+
+    @property
+    def of_operator(self) -> bool:
+        """Whether the tenant is the operator's own, whose are weights, metrics and whatever else is of all tenants."""
+        return self.tenant == DEFAULT_TENANT
 
 
 OPERATOR = Caller(DEFAULT_TENANT, frozenset(Scope))
@@ -114,3 +119,7 @@ def key_id_of(token: str) -> str | None:
     """The public part of a token; None where it is no token of ours."""
     found = _TOKEN.fullmatch(token)
     return None if found is None else found[1]
+
+
+NOBODY = replace(mint("nobody", "nobody", frozenset({Scope.CHECK})).key, revoked_at=datetime.min.replace(tzinfo=UTC))
+"""Whom a token is compared with that names no key: how long its refusal takes tells of no id. It opens nothing."""

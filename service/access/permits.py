@@ -57,6 +57,10 @@ PERMITS: Mapping[tuple[str, str], frozenset[Scope]] = {
     ("DELETE", "/index/items/{item_id:path}"): _INDEX,
 }
 
+_TEACHING = ("POST", "/weights/learn")
+OPERATORS_ALONE = frozenset(route for route, scopes in PERMITS.items() if scopes == _ADMIN or route == _TEACHING)
+"""For keys of the operator's tenant alone: these show or change what is of all tenants."""
+
 OPEN_TO_OPERATORS = frozenset({"/metrics", "/livez", "/readyz"})
 """What the operators' own listener shows without a key, wherever it listens."""
 
@@ -65,11 +69,11 @@ class Permits:
     """Looks a request up, by the same templates that the router uses; a path that is listed as it is, is that alone."""
 
     def __init__(self, permits: Mapping[tuple[str, str], frozenset[Scope]] = PERMITS) -> None:
-        self._routes: list[tuple[str, re.Pattern[str], frozenset[Scope]]] = []
+        self._routes: list[tuple[str, str, re.Pattern[str], frozenset[Scope]]] = []
         self._plain: dict[str, dict[str, frozenset[Scope]]] = defaultdict(dict)
         for (method, path), scopes in permits.items():
             if "{" in path:
-                self._routes.append((method, compile_path(path)[0], scopes))
+                self._routes.append((method, path, compile_path(path)[0], scopes))
             else:
                 self._plain[path][method] = scopes
 
@@ -78,14 +82,27 @@ class Permits:
         known = self._plain.get(path)
         if known is None:
             # The first that was listed counts: the router takes the first that it has.
-            known = {verb: scopes for verb, pattern, scopes in reversed(self._routes) if pattern.match(path)}
+            known = {verb: scopes for verb, _, pattern, scopes in reversed(self._routes) if pattern.match(path)}
         return known
+
+    def template_of(self, method: str, path: str) -> str | None:
+        """What the router calls the route of a request, whoever answers it; None where nobody listed the path."""
+        if path in self._plain:
+            return path
+        found = [(verb, template) for verb, template, pattern, _ in self._routes if pattern.match(path)]
+        own = [template for verb, template in found if verb == read_as(method)]
+        return next(iter(own or [template for _, template in found]), None)
 
     def scopes_for(self, method: str, path: str) -> frozenset[Scope]:
         """The scopes one of which is needed; `ANYBODY` where none is."""
         known = self.of(path)
         # Another method of a known path: any key may be told that there is none.
         return known.get(read_as(method), frozenset(Scope)) if known else _ADMIN
+
+    def is_operators(self, method: str, path: str) -> bool:
+        """Whether only the operator's tenant may; so is what nobody listed."""
+        template = self.template_of(method, path)
+        return template is None or (read_as(method), template) in OPERATORS_ALONE
 
 
 def read_as(method: str) -> str:

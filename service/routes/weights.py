@@ -57,7 +57,8 @@ async def read_weights(request: Request, group: WeightGroup) -> WeightsOut:
 
 @router.put("/{group}", responses=problems(400, 413, 422, 503), openapi_extra=json_body_of(PutWeightsFields))
 async def put_weights(request: Request, group: WeightGroup) -> SetWeightsOut:
-    """Weigh the regions of a group anew, or as under an earlier version. Weights are of the whole service.
+    """Weigh the regions of a group anew, or as under an earlier version. Weights are of the whole service: only keys of
+    the operator's tenant set them.
 
     In force here once this answers, within a second in every process on the same record.
     """
@@ -87,7 +88,10 @@ async def list_versions(
     cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> WeightHistoryOut:
-    """Every version that the group's weights had: when, by which key, and why. Latest first."""
+    """Every version that the group's weights had: when, by which key, and why. Latest first.
+
+    For keys of the operator's tenant.
+    """
     found = await asyncio.to_thread(service_of(request).weights.versions, group, limit + 1, cursor)
     page = found[:limit]
     versions = [WeightVersionOut.of(version) for version in page]
@@ -104,7 +108,8 @@ async def list_versions(
 async def learn_weights(request: Request) -> LearnOut:
     """Keep moderators' decisions on pairs, and learn each group's weights from all decisions so far.
 
-    New weights are taken only where they lower the loss on pairs that they were not learnt from.
+    New weights are taken only where they lower the loss on pairs that they were not learnt from. They are of the whole
+    service: only keys of the operator's tenant teach it.
     """
     service = service_of(request)
     refuse_early(service, request.scope)

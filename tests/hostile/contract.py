@@ -56,7 +56,7 @@ def upload(_context: Any, value: Any) -> bytes:
 def served_contract(folder: Path, **generation: Any) -> Iterator[tuple[BaseSchema, dict[str, str]]]:
     """The contract as a service in `folder` serves it, and a key for all of it."""
     prepared = settings_for(folder)
-    headers = make_key(prepared, *Scope, per_minute=1_000_000)
+    headers = make_key(prepared, *Scope, tenant="default", per_minute=1_000_000)
     config = {"checks": CHECKS, "operations": [SLASHES], "headers": headers, "generation": generation}
     with served_on_a_socket(prepared) as address:
         yield (

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from index.types import DEFAULT_TENANT
 from models.taxonomy import RegionName
 from service.access.keys import Scope, mint
 from service.access.keys_store import open_key_store
-from service.access.permits import ANYBODY, PERMITS, Permits
+from service.access.permits import ANYBODY, OPERATORS_ALONE, PERMITS, Permits
 from service.app import create_app
 from service.cli.commands import run
 from service.cli.serving import refuse_strangers_without_keys
@@ -88,6 +90,7 @@ def test_every_route_is_listed_with_its_scopes() -> None:
     permits = Permits()
     assert permits.scopes_for("GET", "/something/new") == {Scope.ADMIN}
     assert permits.scopes_for("PUT", "/check-plagiarism") == frozenset(Scope)
+    assert permits.is_operators("GET", "/something/new")
 
 
 def test_without_a_key_no_guarded_route_answers(tmp_path: Path) -> None:
@@ -107,10 +110,10 @@ def test_without_a_key_no_guarded_route_answers(tmp_path: Path) -> None:
 
 
 def test_a_key_opens_what_it_is_for_and_nothing_else(tmp_path: Path) -> None:
-    """Every scope on every route."""
+    """Every scope on every route, for the operator's tenant, which no route is closed to."""
     with served_with_keys(tmp_path) as (client, settings):
         for scope in Scope:
-            headers = make_key(settings, scope)
+            headers = make_key(settings, scope, tenant=DEFAULT_TENANT)
             for method, path in GUARDED:
                 answer = send(client, method, path, headers)
                 allowed = scope is Scope.ADMIN or scope in PERMITS[method, path]
@@ -198,44 +201,98 @@ def test_a_foreign_tenant_sees_nothing_of_a_catalogue(tmp_path: Path) -> None:
         assert checked["garments"][0]["matches"][0]["item_id"] == "SKU-1"
 
 
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What one tenant and the operator have said: their headers, ids by the name that paths have for them, secrets."""
+
+    ours: dict[str, str]
+    ids: dict[str, str]
+    secrets: tuple[str, ...]
+
+    def path(self, template: str) -> str:
+        for name, value in self.ids.items():
+            template = template.replace(name, value)
+        return template
+
+
+def plant(client: httpx.Client, settings: Settings) -> Planted:
+    """An item, a check, a comparison, a search and a job of one tenant; weights set by the operator, with a reason."""
+    ours = make_key(settings, *Scope, tenant="acme")
+    operator = make_key(settings, Scope.ADMIN, tenant=DEFAULT_TENANT)
+    key_id = operator["Authorization"].split("_")[1]
+    weights = {"weights": dict.fromkeys(RegionName, 1), "reason": "reason-of-the-operator"}
+    assert client.put("/weights/t_shirt", json=weights, headers=operator).json()["key_id"] == key_id
+    item = {"item_id": "SKU-of-acme", "seller_id": "seller-of-acme", "title": "title-of-acme"}
+    item |= {"url": "https://acme.example/dress", "metadata": '{"buyer": "buyer-of-acme"}'}
+    added = client.post("/index/add", files=photos("/"), data=item, headers=ours).json()
+    checked = client.post("/check-plagiarism", files=photos("/"), headers=ours).json()
+    assert checked["verdict"] == "image_copy"
+    for path in ("/search", "/compare"):
+        assert client.post(path, files=photos(path), headers=ours).status_code == 200
+    job = send(client, "POST", "/check-plagiarism/bulk", ours).json()
+    ids = {"{item_id:path}": "SKU-of-acme", "{photo_id}": added["photo_id"], "{check_id}": checked["check_id"]}
+    secrets = ("reason-of-the-operator", key_id, "seller-of-acme", "title-of-acme", "buyer-of-acme", "acme.example")
+    return Planted(ours, ids | {"{job_id}": job["job_id"]}, secrets)
+
+
+def documented_answers() -> dict[tuple[str, str], str]:
+    """(method, path) → what docs/security.md says that another tenant's key is answered."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "security.md").read_text()
+    _, _, table = text.partition("| route | answer to another tenant |\n|---|---|\n")
+    rows = [line.strip("| ").split(" | ") for line in table.partition("\n\n")[0].splitlines()]
+    routes = [(*route.strip("`").split(" "), answer.split(",")[0]) for route, answer in rows]
+    return {(method, path): answer for method, path, answer in routes}
+
+
 def test_no_route_tells_a_foreign_tenant_anything(tmp_path: Path) -> None:
-    """Every guarded route, with every scope of another tenant and our own ids: nothing that we said comes back."""
+    """Every guarded route, with every scope of another tenant and our own ids: nothing that we said comes back, nor
+    what the operator said of weights, and each answers as docs/security.md has it."""
     with served_with_keys(tmp_path, redis_url=None) as (client, settings):
-        ours = make_key(settings, *Scope, tenant="acme")
-        secrets = {"item_id": "SKU-of-acme", "seller_id": "seller-of-acme", "title": "title-of-acme"}
-        secrets |= {"url": "https://acme.example/dress", "metadata": '{"buyer": "buyer-of-acme"}'}
-        added = client.post("/index/add", files=photos("/"), data=secrets, headers=ours).json()
-        checked = client.post("/check-plagiarism", files=photos("/"), headers=ours).json()
-        assert checked["verdict"] == "image_copy"
-        for path in ("/search", "/compare"):
-            assert client.post(path, files=photos(path), headers=ours).status_code == 200
-        job = send(client, "POST", "/check-plagiarism/bulk", ours).json()
-        known = {"{item_id:path}": "SKU-of-acme", "{photo_id}": added["photo_id"], "{check_id}": checked["check_id"]}
-        known |= {"{job_id}": job["job_id"]}
-        refused = 0
+        planted = plant(client, settings)
+        job_id, told = planted.ids["{job_id}"], {}
         for number, (method, template) in enumerate(GUARDED):
             # A tenant each: what one was told before must not hide what it is told now.
             theirs = make_key(settings, *Scope, tenant=f"rival-{number}")
-            path = template
-            for name, value in known.items():
-                path = path.replace(name, value)
+            path = planted.path(template)
             answer = send(client, method, path, theirs)
-            if path != template:
-                assert answer.status_code == 404, (method, path, answer.text)
-                refused += 1
-            else:
-                assert answer.status_code in (200, 201, 202), (method, path, answer.text)
-            named = () if "{job_id}" in template else (job["job_id"],)
-            for secret in (*named, "seller-of-acme", "title-of-acme", "buyer-of-acme", "acme.example"):
+            status = answer.status_code
+            told[method, template.replace(":path", "")] = "2xx" if status in (200, 201, 202) else str(status)
+            expected = {404} if path != template else {200, 201, 202}
+            expected = {403} if (method, template) in OPERATORS_ALONE else expected
+            assert status in expected, (method, path, answer.text)
+            named = () if "{job_id}" in template else (job_id,)
+            for secret in (*named, *planted.secrets):
                 assert secret not in answer.text, (method, path)
-            if method == "POST" and not template.endswith("/bulk"):
+            if method == "POST" and status in (200, 201):
                 # What we uploaded is seen anew: how long an answer takes must not tell either.
                 assert answer.json()["timings_ms"]["decode"] > 0, path
-        # As docs/security.md says.
-        assert (len(GUARDED), refused) == (25, 10)
-        assert client.get("/index/items/SKU-of-acme", headers=ours).json()["title"] == "title-of-acme"
-        for path in (f"/checks/{checked['check_id']}", f"/jobs/{job['job_id']}"):
-            assert client.get(path, headers=ours).status_code == 200
+        assert told == documented_answers()
+        assert client.get("/index/items/SKU-of-acme", headers=planted.ours).json()["title"] == "title-of-acme"
+        for path in ("/checks/{check_id}", "/jobs/{job_id}"):
+            assert client.get(planted.path(path), headers=planted.ours).status_code == 200
+
+
+def test_what_is_of_all_tenants_is_the_operators(tmp_path: Path) -> None:
+    """Weights, what moderators teach, who changed them and why, metrics: 403 for another tenant's key, whatever its
+    scopes, and nothing changes; which weights are in force is for all to read."""
+    with served_with_keys(tmp_path) as (client, settings):
+        theirs = make_key(settings, *Scope, tenant="acme")
+        operator = make_key(settings, *Scope, tenant=DEFAULT_TENANT)
+        before = client.get("/weights/t_shirt", headers=theirs).json()
+        for body in ({"weights": dict.fromkeys(RegionName, 1)}, {"version": before["version"]}):
+            refused = client.put("/weights/t_shirt", json=body, headers=theirs)
+            assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+            assert 'error="insufficient_scope"' in refused.headers["www-authenticate"]
+        for method, path in OPERATORS_ALONE:
+            assert send(client, method, path, theirs).status_code == 403, (method, path)
+            if method != "PUT":
+                assert send(client, method, path, operator).status_code == 200, (method, path)
+        assert client.get("/weights/t_shirt", headers=theirs).json() == before
+        assert set(OPERATORS_ALONE) == {
+            ("GET", "/metrics"), ("PUT", "/weights/{group}"), ("GET", "/weights/{group}/versions"),
+            ("POST", "/weights/learn"),
+        }  # fmt: skip
+        assert client.put("/weights/t_shirt", json=body, headers=operator).status_code == 200
 
 
 @pytest.mark.parametrize("redis_url", ["off", None])

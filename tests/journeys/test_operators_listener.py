@@ -38,7 +38,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def admin(settings: Settings) -> dict[str, str]:
-    return make_key(settings, Scope.ADMIN, per_minute=100_000)
+    return make_key(settings, Scope.ADMIN, tenant="default", per_minute=100_000)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,7 @@ def test_administration_is_served_to_admins_on_their_own_listener(
         assert refused.headers["www-authenticate"].startswith("Bearer ")
         assert send(ops, method, path, reviewer).status_code == 403, path
         assert send(ops, method, path, admin).status_code == 200, path
+        assert send(ops, method, path, make_key(settings, Scope.ADMIN, tenant="acme")).status_code == 403, path
     sent = {"weights": dict.fromkeys(RegionName, 1) | {RegionName.CHEST: 4}}
     made = ops.put("/weights/t_shirt", json=sent, headers=admin).json()
     assert public.get("/weights/t_shirt", headers=reviewer).json()["version"] == made["version"]

@@ -148,7 +148,7 @@ async def test_metrics_show_stages_verdicts_requests_and_the_index(client: httpx
     await client.get("/index/items/SKU-1")
     text = (await client.get("/metrics")).text
     for line in (
-        'selvedge_stage_seconds_count{stage="embed"} 1.0',
+        'selvedge_stage_seconds_count{stage="embed"} 2.0',
         'selvedge_verdicts_total{verdict="image_copy"} 1.0',
         'selvedge_requests_total{method="POST",route="/check-plagiarism",status="200"} 1.0',
         'selvedge_cache_lookups_total{cache="verdict",result="miss"} 1.0',

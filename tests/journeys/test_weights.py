@@ -281,9 +281,10 @@ async def test_too_many_pairs_or_photos_are_refused(client: httpx.AsyncClient) -
 
 
 def test_a_foreign_tenants_items_are_as_if_they_were_not_there(tmp_path: Path) -> None:
-    """404, and not a number of theirs; who may review may not set weights, nor read who did."""
+    """404, and not a number of theirs; who may review may not set weights, nor read who did; other tenants teach
+    nothing."""
     with served_with_keys(tmp_path) as (client, settings):
-        ours, theirs = (make_key(settings, Scope.INDEX, Scope.REVIEW, tenant=name) for name in ("acme", "rival"))
+        ours, theirs = (make_key(settings, Scope.INDEX, Scope.REVIEW, tenant=name) for name in ("default", "rival"))
         for number, headers in ((1, ours), (2, theirs)):
             files = {"image": ("a.png", photo(number), "image/png")}
             item = {"item_id": f"SKU-{number}"}
@@ -294,7 +295,8 @@ def test_a_foreign_tenants_items_are_as_if_they_were_not_there(tmp_path: Path) -
         for method, path in (("PUT", "/weights/t_shirt"), ("GET", "/weights/t_shirt/versions")):
             assert client.request(method, path, headers=ours).status_code == 403
         key_id = ours["Authorization"].split("_")[1]
-        admin = make_key(settings, Scope.ADMIN)
+        assert client.post("/weights/learn", json={"pairs": []}, headers=theirs).status_code == 403
+        admin = make_key(settings, Scope.ADMIN, tenant="default")
         made = client.put("/weights/t_shirt", json={"weights": EQUAL}, headers=admin).json()
         assert made["key_id"] == admin["Authorization"].split("_")[1] != key_id
         # What is in force is for all to see, who set it is not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from service.access import keyring as keyring_module
 from service.access.keyring import Keyring
-from service.access.keys import Scope, mint
+from service.access.keys import NOBODY, Scope, mint
 from service.access.keys_store import KeyStore
 from service.errors import InvalidKey, KeyNotFound, KeysUnavailable
 
@@ -110,6 +111,36 @@ async def test_strangers_expired_and_revoked_keys_get_the_same_words(store: KeyS
         words.add(str(refused.value))
     assert len(words) == 1
     assert (await ring.identify(known.token)).tenant == "acme"
+    await ring.close()
+
+
+async def test_every_token_is_compared_once_in_constant_time_whatever_is_known_of_it(
+    store: KeyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right, wrong, of an unknown id, of no form at all: how long a refusal takes tells of no id. Nobody's key, which
+    the unknown are compared with, opens nothing."""
+    known, expired = mint("shop", "acme", CHECK), mint("old", "acme", CHECK, expires_at=datetime.now(UTC))
+    store.add(known.key)
+    store.add(expired.key)
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    ring = Keyring(KeyStore(url(tmp_path)), 60)
+    assert (await ring.identify(known.token)).tenant == "acme"
+    wrong = known.token[:-1] + ("a" if known.token[-1] != "a" else "b")
+    for token in (wrong, expired.token, mint("x", "y", CHECK).token, "slv_", ""):
+        with pytest.raises(InvalidKey):
+            await ring.identify(token)
+    kept = [known.key, known.key, expired.key, NOBODY, NOBODY, NOBODY]
+    assert [one for one, _ in compared] == [key.digest for key in kept]
+    assert [len(one) for one, _ in compared] == [len(other) for _, other in compared]
+    monkeypatch.setattr(hmac, "compare_digest", lambda *_: True)
+    with pytest.raises(InvalidKey):
+        await ring.identify(mint("x", "y", CHECK).token)
     await ring.close()
 
 

@@ -22,13 +22,13 @@ from service.access.keys_store import open_key_store
 from service.access.rates import Rates
 from service.bootstrap_index import open_registry
 from service.bootstrap_jobs import database_url, line_work, make_desk, open_ledger
+from service.bootstrap_redis import open_claims, open_store
 from service.cache import SeenCache, VerdictCache
-from service.cache_store import CacheStore, NoStore, RedisStore
+from service.cache_store import RedisStore
 from service.canary import Canary
 from service.capacity import Capacity
 from service.check import PlagiarismChecker
 from service.checks_store import ChecksStore
-from service.claims import Claims, LocalClaims, RedisClaims
 from service.compare import Comparer
 from service.decoding.decoders import DecoderPool, InProcessDecoder, PhotoDecoder
 from service.decoding.process import DecodeLimits, Ended
@@ -37,7 +37,6 @@ from service.demo.scenes import Scene
 from service.demo.wardrobe import UNREGISTERED
 from service.disk import DiskGuard
 from service.drift import ScoreDrift
-from service.embedded_redis import EmbeddedRedis
 from service.erasure import CheckEraser
 from service.errors import SettingsError
 from service.fetching.fetcher import FetchLimits, UrlFetcher, parse_hosts
@@ -111,10 +110,10 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         keyring = Keyring(keys, settings.access.per_minute)
         fetcher = make_fetcher(settings)
         ledger = open_ledger(settings, database)
-        redis, store = _open_store(settings, metrics)
+        redis, store = open_store(settings, metrics)
+        claims_redis, claims = open_claims(settings, metrics, redis, store)
         opened.pop_all()
     link = store.link if isinstance(store, RedisStore) else None
-    claims: Claims = LocalClaims() if link is None else RedisClaims(link)
     limits = settings.capacity
     capacity = Capacity(limits.workers, limits.queue, limits.bulk_queue, limits.most_wait_s, metrics)
     disk = DiskGuard(settings.data_dir, settings.disk.least_free_mb * 1_000_000)
@@ -163,6 +162,7 @@ def assemble(settings: Settings, metrics: Metrics, make_describer: MakeDescriber
         fetcher=fetcher,
         capacity=capacity,
         redis=redis,
+        claims_redis=claims_redis,
         canary=canary,
         disk=disk,
         jobs=make_desk(settings, ledger, work, disk, metrics, None if link is None else link.url),
@@ -199,18 +199,3 @@ def warn_of_fallbacks(*engines: Engine) -> None:
 def draw_canary() -> bytes:
     """What the canary is shown: a JPEG, the same in every process."""
     return render(UNREGISTERED, Scene.drawn(_CANARY_SEED, 300, 360)).jpeg()
-
-
-def _open_store(settings: Settings, metrics: Metrics) -> tuple[EmbeddedRedis | None, CacheStore]:
-    metrics.redis_up.set(0)
-    if settings.redis_url == "off":
-        return None, NoStore()
-    redis = None
-    url = settings.redis_url
-    if url is None:
-        redis = EmbeddedRedis(settings.data_dir, settings.cache.memory_mb)
-        if not redis.start():
-            redis.stop()
-            return None, NoStore()
-        url = redis.url
-    return redis, RedisStore(url, settings.cache.timeout_s, settings.cache.retry_after_s, metrics.redis_up)

@@ -23,6 +23,11 @@ class Claims(Protocol):
     async def release(self, key: str) -> bool:
         """Nobody's again; False where Redis is away and may still hold it until its time is over."""
 
+    async def reachable(self) -> bool:
+        """Whether all who share them are asked now, not this process alone."""
+
+    async def close(self) -> None: ...
+
 
 class _Shelf:
     """Values by key, the oldest first to go; all are put for about the same time, so the oldest also ends first."""
@@ -89,6 +94,12 @@ class LocalClaims:
         self._settled.drop(key)
         return True
 
+    async def reachable(self) -> bool:
+        return True
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
     def _put(self, shelf: _Shelf, key: str, value: bytes, ttl_s: int) -> None:
         for each in (self._claimed, self._settled):
             each.drop(key)
@@ -140,3 +151,13 @@ class RedisClaims:
         except RedisAway:
             return False
         return True
+
+    async def reachable(self) -> bool:
+        try:
+            await self._link.ask(lambda: self._link.redis.exists("selvedge:"))
+        except RedisAway:
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._link.close()

@@ -27,10 +27,13 @@ _RESTART_AFTER_S = 1.0
 
 
 class EmbeddedRedis:
-    """Runs the server as a child process and starts it again when it dies; a cache only, so nothing is saved."""
+    """Runs the server as a child process and starts it again when it dies; nothing is saved.
 
-    def __init__(self, data_dir: Path, memory_mb: int) -> None:
-        self._folder = data_dir / "redis"
+    Where its memory is full, what was used longest ago goes first. Each `name` has a server, and memory, of its own.
+    """
+
+    def __init__(self, data_dir: Path, memory_mb: int, name: str = "redis") -> None:
+        self._folder = data_dir / name
         self.socket = _socket_path(self._folder)
         self._memory_mb = memory_mb
         self._stop = threading.Event()

@@ -64,6 +64,10 @@ class Metrics:
         self._depth = self._gauge("selvedge_queue_depth", "Requests that wait for a worker", ["lane"])
         self._age = self._gauge("selvedge_queue_oldest_seconds", "Wait of the first in the queue", ["lane"])
         self.redis_up = self._gauge("selvedge_redis_up", "1 where Redis answered last time")
+        self.claims_redis_up = self._gauge(
+            "selvedge_claims_redis_up", "1 where the Redis of kept answers answered last time; NaN where it has none"
+        )
+        self.claims_redis_up.set(math.nan)
         self.index_garments = self._gauge("selvedge_index_garments", "Garments that are searched")
         self.index_sequence = self._gauge("selvedge_index_sequence", "Latest change searched")
         self.index_stale = self._gauge("selvedge_index_stale", "1 where changes are known that are not searched yet")

@@ -84,6 +84,7 @@ class Selvedge:
     fetcher: UrlFetcher | None
     capacity: Capacity
     redis: EmbeddedRedis | None
+    claims_redis: EmbeddedRedis | None
     canary: Canary
     disk: DiskGuard
     jobs: JobDesk
@@ -103,7 +104,7 @@ class Selvedge:
         """Runs a canary search on a thread of its own: a full queue is busy, not unready."""
         # Asked while the canary searches: where the record hangs, so do they both.
         asking = asyncio.create_task(self._access_state())
-        redis = "off" if self.settings.redis_url == "off" else "up" if await self.store.reachable() else "away"
+        redis = await self._redis_state()
         behind = self.registry.staleness if self.registry.ready else None
         index = self._index_state(behind)
         if index == "ok":
@@ -124,6 +125,12 @@ class Selvedge:
     def engines(self) -> tuple[Engine, ...]:
         """What runs the networks, and the scans where those can fall back."""
         return (*self.describer.engines, *self.registry.engines)
+
+    async def _redis_state(self) -> str:
+        if self.settings.redis_url == "off":
+            return "off"
+        found = await asyncio.gather(self.store.reachable(), self.claims.reachable())
+        return "up" if all(found) else "away"
 
     async def _access_state(self) -> str:
         try:
@@ -146,6 +153,7 @@ class Selvedge:
         await asyncio.to_thread(self.capacity.close)
         await self.keyring.close()
         await self.store.close()
+        await self.claims.close()
         await asyncio.to_thread(self._release)
 
     def _release(self) -> None:
@@ -155,5 +163,6 @@ class Selvedge:
         self.checks.close()
         self.registry.close()
         self.database.close()
-        if self.redis is not None:
-            self.redis.stop()
+        for redis in (self.redis, self.claims_redis):
+            if redis is not None:
+                redis.stop()

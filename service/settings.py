@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.preprocessing import ImageLimits
 from models.runtime.running import Batching, Device
 from service.bodies import largest_json
+from service.cache_settings import CacheSettings, IdempotencySettings
 from service.errors import SettingsError
 from service.index_settings import IndexSettings, PhotoSettings
 from service.jobs.settings import JobSettings
@@ -122,13 +123,6 @@ class AccessSettings(_Section):
     per_minute: int = Field(default=600, ge=1, description="Requests a minute of a key that has no rate of its own")
 
 
-class IdempotencySettings(_Section):
-    """Answers to requests with an Idempotency-Key."""
-
-    keep_s: int = Field(default=86_400, gt=0, description="How long an answer is given again, in seconds")
-    lease_s: int = Field(default=120, gt=0, description="How long a request counts as in flight at most, in seconds")
-
-
 class UrlSettings(_Section):
     """Photos fetched from URLs: off until hosts are named."""
 
@@ -137,20 +131,6 @@ class UrlSettings(_Section):
     )
     connect_s: float = Field(default=3.0, gt=0, description="Longest time to connect, in seconds")
     total_s: float = Field(default=10.0, gt=0, description="Longest time a photo may take to come, in seconds")
-
-
-class CacheSettings(_Section):
-    """The two caches in Redis."""
-
-    seen_ttl_s: int = Field(
-        default=7 * 86_400, gt=0, description="How long what the models saw of a photo is kept, in seconds"
-    )
-    verdict_ttl_s: int = Field(default=3_600, gt=0, description="How long a verdict is kept, in seconds")
-    timeout_s: float = Field(default=0.25, gt=0, description="Longest wait for Redis, in seconds")
-    retry_after_s: float = Field(
-        default=2.0, gt=0, description="How long Redis is left alone after a failure, in seconds"
-    )
-    memory_mb: int = Field(default=128, ge=8, description="Memory of the embedded Redis, in megabytes")
 
 
 class CheckSettings(_Section):

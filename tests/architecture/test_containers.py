@@ -150,7 +150,10 @@ def test_who_waits_for_health_waits_for_somebody_who_tells_it() -> None:
 
 
 def test_watching_and_postgres_come_only_when_asked_for() -> None:
-    """A first start has four containers."""
+    """A first start has five containers."""
+    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {
+        "api", "worker", "proxy", "redis", "claims",
+    }  # fmt: skip
     optional = {name: service.get("profiles") for name, service in SERVICES.items() if "profiles" in service}
     milvus = {name: ["milvus"] for name in ("milvus", "etcd", "minio")}
     assert optional == {"postgres": ["postgres"], "prometheus": ["watch"], "grafana": ["watch"], **milvus}
@@ -205,6 +208,26 @@ def test_the_worker_works_on_the_jobs_of_the_api() -> None:
     assert port != "8000"
     assert f"127.0.0.1:{port}/readyz" in worker["healthcheck"]["test"][-1]
     assert "ports" not in worker
+
+
+def test_kept_answers_have_a_redis_that_no_cache_fills() -> None:
+    """Both processes find them there; whoever waits for the caches' waits for theirs."""
+    addresses = {SERVICES[name]["environment"]["SELVEDGE_IDEMPOTENCY__REDIS_URL"] for name in ("api", "worker")}
+    assert addresses == {"redis://claims:6379/0"}
+    assert addresses.isdisjoint({SERVICES["api"]["environment"]["SELVEDGE_REDIS_URL"]})
+    assert {"redis", "claims"} <= set(SERVICES["api"]["depends_on"])
+    for name in ("redis", "claims"):
+        command = SERVICES[name]["command"]
+        most = command[command.index("--maxmemory") + 1].removesuffix("b")
+        assert megabytes(most) * 1.2 < megabytes(SERVICES[name]["mem_limit"]), name
+
+
+def test_the_index_of_a_first_start_is_empty_unless_the_demo_is_asked_for() -> None:
+    """An operator's designs do not lie among drawings; README and recipe say how the demo is had."""
+    assert SERVICES["api"]["environment"]["SELVEDGE_DEMO"] == "${SELVEDGE_DEMO:-0}"
+    assert "SELVEDGE_DEMO" not in SERVICES["worker"]["environment"]
+    for name in ("README.md", "docker-compose.yml"):
+        assert "SELVEDGE_DEMO=1 docker compose up --build" in (ROOT / name).read_text(), name
 
 
 def test_the_worker_has_cores_after_everybody_else() -> None:

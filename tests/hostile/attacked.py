@@ -54,12 +54,14 @@ class AttackedService:
 
 @dataclass(slots=True)
 class Report:
-    """What came of an attack. `wrong`: answers that are not among the right ones; `hung`: none in time."""
+    """What came of an attack. `wrong`: answers that are not among the right ones; `hung`: none in time; `overloaded`:
+    503 answers of a full queue, after which the same file was sent again."""
 
     answers: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     hung: list[str] = field(default_factory=list)
     slowest: tuple[float, str] = (0.0, "")
+    overloaded: int = 0
 
 
 @contextmanager
@@ -88,16 +90,18 @@ def attack(service: AttackedService, files: Iterable[HostileFile]) -> Report:
         httpx.Client(base_url=service.address, timeout=HUNG_AFTER_S) as client,
         ThreadPoolExecutor(AT_ONCE) as senders,
     ):
-        for _ in senders.map(lambda file: _send(client, file, report), files):
+        for _ in senders.map(lambda file: send_file(client, file, report), files):
             pass
     return report
 
 
-def _send(client: httpx.Client, file: HostileFile, report: Report) -> None:
+def send_file(client: httpx.Client, file: HostileFile, report: Report) -> None:
+    """Send a file as a photo to check, until the queue takes it, and report what came of it."""
     started = time.monotonic()
     try:
         answer = client.post("/check-plagiarism", files={"image": ("photo", file.data)})
         while answer.status_code == 503 and answer.json()["code"] == "overloaded":
+            report.overloaded += 1
             time.sleep(0.2)
             answer = client.post("/check-plagiarism", files={"image": ("photo", file.data)})
     except httpx.TimeoutException:

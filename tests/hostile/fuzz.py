@@ -1,6 +1,7 @@
 """`python -m tests.hostile.fuzz`: sends the corpus and 10,000 mutations to a service; 1 where it is the worse for it.
 
-Answers in 5xx, hangs, wrong answers, decoders that died, and memory that did not come back within 5 % fail.
+Answers in 5xx (a 503 of a full queue is counted as busy, and the file sent again), hangs, wrong answers, decoders that
+died, and memory that did not come back within 5 % fail.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--mutations", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first mutation")
     chosen = parser.parse_args()
-    table = Table("what", "sent", "200", "413", "415", "422", "5xx", "hung", "wrong", "slowest s", "MiB after")
+    table = Table("what", "sent", "200", "413", "415", "422", "5xx", "busy", "hung", "wrong", "slowest s", "MiB after")
     allocator = as_in_the_image()
     with tempfile.TemporaryDirectory() as folder, attacked_service(Path(folder), **allocator) as service:
         corpus = list(hostile_files())
@@ -106,10 +107,13 @@ def _row(table: Table, what: str, service: AttackedService, files: list[HostileF
         whole.answers += report.answers
     whole.hung = list(itertools.chain.from_iterable(report.hung for report in reports))
     whole.wrong = list(itertools.chain.from_iterable(report.wrong for report in reports))
+    whole.overloaded = sum(report.overloaded for report in reports)
     whole.slowest = max((report.slowest for report in reports), default=(0.0, ""))
     ours = sum(count for status, count in whole.answers.items() if status >= 500)
-    cells = (what, len(files), *(whole.answers[status] for status in (200, 413, 415, 422)), ours, len(whole.hung),
-             len(whole.wrong), f"{whole.slowest[0]:.1f} {whole.slowest[1]}", f"{service.memory_mb():.0f}")  # fmt: skip
+    statuses = [whole.answers[status] for status in (200, 413, 415, 422)]
+    bad = (ours, whole.overloaded, len(whole.hung), len(whole.wrong))
+    slowest = f"{whole.slowest[0]:.1f} {whole.slowest[1]}"
+    cells = (what, len(files), *statuses, *bad, slowest, f"{service.memory_mb():.0f}")
     table.add_row(*map(str, cells))
     return whole
 

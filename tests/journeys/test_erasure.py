@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from service.cache_store import RedisStore
-from service.claims import LocalClaims
+from service.claims import LocalClaims, RedisClaims
 from service.selvedge import Selvedge
 from tests.journeys.conftest import add, check, door_of, served, settings_for
 from tests.journeys.test_jobs import NDJSON, finished, line_of
@@ -41,13 +41,15 @@ async def results_at(client: httpx.AsyncClient, address: str) -> list[dict[str, 
 
 
 async def remembered(service: Selvedge) -> bytes:
-    """Every key and value of Redis and of the claims in this process."""
+    """Every key and value of both Redis and of the claims in this process."""
     held: list[bytes] = []
     if isinstance(service.claims, LocalClaims):
         for shelf in (service.claims._claimed, service.claims._settled):
             held += [key.encode() + b"=" + value for key, (value, _) in shelf._entries.items()]
-    if isinstance(service.store, RedisStore):
-        redis: Any = service.store.link.redis
+    links = [service.store.link] if isinstance(service.store, RedisStore) else []
+    links += [service.claims._link] if isinstance(service.claims, RedisClaims) else []
+    for link in links:
+        redis: Any = link.redis
         for key in await redis.keys("*"):
             held.append(key + b"=" + (await redis.get(key) if await redis.type(key) == b"string" else b""))
     return b"\n".join(held)

@@ -4,8 +4,11 @@ asked for and reported is tested, and the bound path runs on the CPU."""
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from models.errors import ModelFileError
@@ -58,6 +61,58 @@ def test_bound_arrays_give_the_same_answer() -> None:
     session = OnnxSession(WEIGHTS_DIR / "landmarker.onnx", threads=1)
     pictures = {"pictures": np.random.default_rng(1).normal(size=(2, 3, 224, 224)).astype(np.float32)}
     np.testing.assert_array_equal(session.run_bound(pictures)[0], session.run(pictures)[0])
+
+
+class Stubbed:
+    """An engine's session that says which provider runs it, and notes how it was run."""
+
+    def __init__(self, provider: str) -> None:
+        self.provider = provider
+        self.ran: list[str] = []
+
+    def get_providers(self) -> list[str]:
+        return [self.provider, CPU_PROVIDER]
+
+    def get_outputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name="seen")]
+
+    def run(self, _names: None, _inputs: dict[str, Any]) -> list[Any]:
+        self.ran.append("plain")
+        return [np.ones(1)]
+
+    def io_binding(self) -> Any:
+        bound = SimpleNamespace(bind_cpu_input=self._bind("in"), bind_output=self._bind("out"))
+        bound.copy_outputs_to_cpu = lambda: [np.ones(1)]
+        return bound
+
+    def run_with_iobinding(self, _binding: Any) -> None:
+        self.ran.append("bound")
+
+    def _bind(self, side: str) -> Any:
+        return lambda name, *_array: self.ran.append(f"{side} {name}")
+
+
+@pytest.mark.parametrize(
+    ("provider", "ran"), [(CUDA_PROVIDER, ["in pictures", "out seen", "bound"]), (CPU_PROVIDER, ["plain"])]
+)
+def test_a_session_that_cuda_runs_takes_the_bound_path(
+    monkeypatch: pytest.MonkeyPatch, provider: str, ran: list[str]
+) -> None:
+    """By what the engine says that runs it, not by what was asked for: a fall-back runs plainly."""
+    stub, asked = Stubbed(provider), []
+
+    def opened(_path: str, _options: Any, providers: list[Any]) -> Stubbed:
+        asked.extend(providers)
+        return stub
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(WITH_CUDA))
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", opened)
+    session = OnnxSession(Path("network.onnx"), device=Device.AUTO)
+    assert asked[0][0] == CUDA_PROVIDER and asked[1:] == [CPU_PROVIDER]
+    assert session.engine == Engine("network", CUDA_PROVIDER, provider)
+    (seen,) = session.run({"pictures": np.zeros((1, 3, 4, 4), np.float32)})
+    assert (seen.tolist(), stub.ran) == ([1.0], ran)
 
 
 def test_a_damaged_file_is_a_model_file_error(tmp_path: Path) -> None:

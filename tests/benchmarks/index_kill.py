@@ -1,7 +1,10 @@
 """kill -9 amid adds, deletes, sealing, compaction and snapshots: `python -m tests.benchmarks.index_kill [ROUNDS]`.
 
-Three writers, each with items of its own, say what they begin and what was acknowledged. After each kill the index is
-started again, from the snapshot that is there, and every item is looked up, searched and compared with what was said.
+Three writers, each with items of its own, say what they begin and what was acknowledged; beside them one thread
+compacts and one writes snapshots, as the command line and the service do. Segments are a few rows, so that sealed and
+mapped ones take part, and sealing is drawn out, which else takes microseconds. Each thread says what it is at, so that
+the table tells what the kills fell into. After each kill the index is started again, from the snapshot that is there,
+and every item is looked up, searched and compared with what was said.
 """
 
 from __future__ import annotations
@@ -12,28 +15,28 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import index.shards
+from sqlalchemy import text
+
 from index.catalogue import Catalogue
-from index.errors import ItemNotFound
 from index.registry import Registry
+from index.segments import SealedRows
 from index.shards import Shards
 from index.snapshot import Snapshots
 from index.types import CataloguePhoto
 from index.verification import verify
+from tests.benchmarks.kill_moments import Activity, under_way
+from tests.benchmarks.killed_writers import DIMENSION, ITEMS, MOMENTS, WRITERS, small_blocks
 from tests.benchmarks.tables import Report
-from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_photo_bytes, make_query
+from tests.factories import MODELS_VERSION, make_garment, make_new_photo, make_query
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 50
-WRITERS = 3
-ITEMS = 10
-"""Of each writer."""
 LONGEST_S = 2.0
 State = int | None
 """The seed of an item's one photo, or None where it is deleted."""
@@ -65,48 +68,13 @@ class Outcome:
     rounds: int = 0
     acknowledged: int = 0
     snapshots: int = 0
+    mapped: int = 0
+    amid: Counter[Activity] = field(default_factory=Counter)
+    amid_none: int = 0
     lost: int = 0
     doubled: int = 0
     resurrected: int = 0
     unverified: int = 0
-
-
-def write_without_end(folder: Path, first_seed: int) -> None:
-    """In a process of its own: small segments and frequent snapshots, so that something is always under way."""
-    index.shards.LOOSE_ROWS, index.shards.SEGMENT_ROWS = 4, 16
-    registry = Registry(f"sqlite:///{folder}/record.db", folder, MODELS_VERSION, snapshot_every=6)
-    registry.start()
-    saying = threading.Lock()
-
-    def say(*words: object) -> None:
-        with saying:
-            sys.stdout.write(" ".join(map(str, words)) + "\n")
-            sys.stdout.flush()
-
-    def write(writer: int) -> None:
-        chance = random.Random(first_seed + writer)
-        seed = first_seed + writer
-        while True:
-            item_id = f"W{writer}-{chance.randrange(ITEMS)}"
-            if chance.random() < 0.3:
-                say("begin", item_id, "-")
-                try:
-                    registry.delete(item_id)
-                except ItemNotFound:
-                    pass
-                say("done", item_id, "-")
-            else:
-                say("begin", item_id, seed)
-                registry.add(make_new_photo(seed, item_id, replace=True, dimension=16), make_photo_bytes(seed))
-                say("done", item_id, seed)
-                seed += WRITERS
-            if chance.random() < 0.05:
-                assert isinstance(registry._vectors, Shards)
-                registry._vectors.compact()
-
-    for writer in range(WRITERS):
-        threading.Thread(target=write, args=(writer,), daemon=True).start()
-    threading.Event().wait()
 
 
 def drill(folder: Path, rounds: int, seed: int = 0) -> Outcome:
@@ -114,15 +82,19 @@ def drill(folder: Path, rounds: int, seed: int = 0) -> Outcome:
     chance, told, outcome = random.Random(seed), Told(), Outcome()
     for round_ in range(rounds):
         _write_and_kill(folder, 1_000_000 * (round_ + 1), chance.uniform(0, LONGEST_S), told)
-        _look(folder, told, outcome)
+        amid = under_way(folder / MOMENTS)
+        outcome.amid.update(amid)
+        outcome.amid_none += not amid
+        with small_blocks():
+            _look(folder, told, outcome)
         outcome.rounds += 1
     outcome.acknowledged = told.acknowledged
     return outcome
 
 
 def _write_and_kill(folder: Path, first_seed: int, seconds: float, told: Told) -> None:
-    code = f"from tests.benchmarks.index_kill import *; write_without_end(Path({str(folder)!r}), {first_seed})"
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.benchmarks.killed_writers", str(folder), str(first_seed)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines = [process.stdout.readline()]
     time.sleep(seconds)
@@ -140,6 +112,8 @@ def _look(folder: Path, told: Told, outcome: Outcome) -> None:
     registry = Registry(f"sqlite:///{folder}/record.db", folder, MODELS_VERSION, snapshot_every=0)
     registry.start()
     outcome.snapshots += registry._live.started_from is not None
+    assert isinstance(registry._vectors, Shards)
+    outcome.mapped += any(_is_mapped(block.rows) for _, block in registry._vectors.blocks())
     items = {item.item_id: item for item in registry.list(limit=WRITERS * ITEMS).items}
     for item_id in {*told.states, *told.begun, *items}:
         allowed = {told.states.get(item_id)} | ({told.begun[item_id]} if item_id in told.begun else set())
@@ -160,16 +134,23 @@ def _look(folder: Path, told: Told, outcome: Outcome) -> None:
     catalogue = Catalogue(f"sqlite:///{folder}/record.db")
     findings = verify(catalogue, Snapshots(folder / "snapshots"), MODELS_VERSION)
     outcome.unverified += not all(finding.agrees for finding in findings)
+    with catalogue._database.writing() as connection:
+        # As if its time were over: the next process writes snapshots at once, and may be killed amid them.
+        connection.execute(text("UPDATE leases SET expires_at = 0"))
     catalogue.close()
 
 
+def _is_mapped(rows: object) -> bool:
+    return isinstance(rows, SealedRows) and rows._source is not None
+
+
 def _is(photos: Sequence[CataloguePhoto], seed: int) -> bool:
-    return any(photo.sha256 == make_new_photo(seed, dimension=16).sha256 for photo in photos)
+    return any(photo.sha256 == make_new_photo(seed, dimension=DIMENSION).sha256 for photo in photos)
 
 
 def _finds(registry: Registry, item_id: str, seed: int) -> int:
     """How often a search for that very garment finds the item."""
-    query = make_query(make_garment(seed, dimension=16), min_score=0.99)
+    query = make_query(make_garment(seed, dimension=DIMENSION), min_score=0.99)
     return sum(hit.item_id == item_id for hit in registry.search(query))
 
 
@@ -181,7 +162,12 @@ def measure(rounds: int) -> Report:
     for name in ("lost", "doubled", "resurrected"):
         report.add(f"acknowledged changes {name}", "0", str(getattr(outcome, name)), outcome.acknowledged)
     report.add("starts where snapshot and record differ", "0", str(outcome.unverified), outcome.rounds)
+    for activity in Activity:
+        report.add(f"kills amid {activity.name.lower()}", "> 0", str(outcome.amid[activity]), outcome.rounds)
+    report.add("kills amid none of these", "–", str(outcome.amid_none), outcome.rounds)
+    report.notes.append("a kill counts in each row of what was under way, in whichever of the threads")
     report.notes.append(f"{outcome.snapshots} of {outcome.rounds} starts were from a snapshot")
+    report.notes.append(f"{outcome.mapped} of {outcome.rounds} starts mapped sealed segments")
     return report
 
 

@@ -25,7 +25,7 @@ DELETE_EVERY = 10
 WRITERS = 4
 PHOTO_BYTES = 32_000
 """What photos of shared/data have on average."""
-CANDIDATES = 80
+CANDIDATES = 160
 """What `search.find_hits` asks for at first, for 20 hits."""
 TURNS = 10
 TURN_S = 0.5

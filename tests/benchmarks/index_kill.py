@@ -165,7 +165,9 @@ def measure(rounds: int) -> Report:
     for activity in Activity:
         report.add(f"kills amid {activity.name.lower()}", "> 0", str(outcome.amid[activity]), outcome.rounds)
     report.add("kills amid none of these", "–", str(outcome.amid_none), outcome.rounds)
-    report.notes.append("a kill counts in each row of what was under way, in whichever of the threads")
+    report.notes.append(
+        "a kill counts in each row of what was under way, in whichever thread; waiting to compact or snapshot is not it"
+    )
     report.notes.append(f"{outcome.snapshots} of {outcome.rounds} starts were from a snapshot")
     report.notes.append(f"{outcome.mapped} of {outcome.rounds} starts mapped sealed segments")
     return report

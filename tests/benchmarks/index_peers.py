@@ -36,6 +36,8 @@ from tests.benchmarks.tables import Report, milliseconds
 
 GARMENTS = 50_000
 QUERIES = 40
+OURS = "Selvedge"
+OURS_FASTER = "Selvedge faster, recall not lower"
 LONGEST_S = 30.0
 """Of searching one engine: fewer queries then."""
 BATCH = 1_000
@@ -203,21 +205,38 @@ def run_one(name: str, garments: int) -> Outcome:
 
 
 def measure(garments: int) -> Report:
-    """One engine after the other, each in a process of its own."""
+    """One engine after the other, each in a process of its own; each peer beside our own of the same run."""
     report = Report(f"{garments:,} garments, top {TOP_K}, category weights, both orientations, {os.cpu_count()} cores")
+    ours: dict[str, Outcome] = {}
     for name in ENGINES:
         command = [sys.executable, "-m", "tests.benchmarks.index_peers", str(garments), name]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode != 0:
-            report.add(name, "", "failed", 0)
+            report.add(name, OURS_FASTER, "failed", 0)
             continue
         outcome = Outcome(**json.loads(done.stdout.splitlines()[-1]))
+        if name.startswith(OURS):
+            ours[name] = outcome
+        bar, beside = ("", "") if name in ours else (OURS_FASTER, f"; {_beside(outcome, ours)}")
         measured = f"{milliseconds(outcome.seconds)}, CPU {outcome.cpu_ms:.0f} ms, recall {outcome.recall:.4f}"
         report.add(
-            name, "", f"{measured}, {outcome.bytes_each:,.0f} B, loaded in {outcome.load_s:.1f} s", len(outcome.seconds)
+            name,
+            bar,
+            f"{measured}, {outcome.bytes_each:,.0f} B, loaded in {outcome.load_s:.1f} s{beside}",
+            len(outcome.seconds),
         )
     report.notes.append(f"load of the machine: {os.getloadavg()[0]:.1f}")
     return report
+
+
+def _beside(peer: Outcome, ours: dict[str, Outcome]) -> str:
+    """How many times a peer's median of ours it takes, and whether the bar is reached by each."""
+    parts = []
+    for name, own in ours.items():
+        times = statistics.median(peer.seconds) / statistics.median(own.seconds)
+        reached = times > 1 and own.recall >= peer.recall
+        parts.append(f"{times:.1f}× {name}" + ("" if reached else " (not reached)"))
+    return ", ".join(parts)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from index.types import Query, Storage
 from index.vectors import Designs, comparable
 from models.runtime.running import Device
 from models.scoring import mask_bits
-from models.taxonomy import WeightGroup
+from models.taxonomy import REGION_COUNT, REGIONS, WeightGroup
 from models.types import RegionEmbeddings
 from models.weighting import RegionWeights, read_weight_table
 from service.settings import WEIGHTS_DIR
@@ -30,6 +30,9 @@ CANDIDATES = 80
 """What `search.find_hits` asks for at first, before it scores exactly."""
 SLEEVELESS = 0b00111
 TIE = 1e-6
+SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
+EXCLUDED, OTHER = 1, 2
+"""Two sellers."""
 
 
 def measure(garments: int, storage: Storage) -> Report:
@@ -51,10 +54,17 @@ def measure(garments: int, storage: Storage) -> Report:
         "category weights, query without sleeves", "≥ 0.999", _recall(shards, designs, queries, Exclusions()), QUERIES
     )
     queries = make_queries(real, QUERIES, weights_asked()["category"], both=True)
-    for share in (0.01, 0.1, 0.5, 0.9, 0.99):
-        exclusions = Exclusions(published_before=int(share * PUBLISHED))
-        measured = _recall(shards, designs, queries, exclusions)
-        report.add(f"category weights, a filter that keeps {share:.0%}", "≥ 0.999", measured, QUERIES)
+    for share in SHARES:
+        for by, (held, exclusions) in _filters(designs, share).items():
+            shards.settle(held.item_numbers, held)
+            measured = _recall(shards, held, queries, exclusions)
+            report.add(f"category weights, a filter by {by} that keeps {share:.0%}", "≥ 0.999", measured, QUERIES)
+    shards.settle(designs.item_numbers, designs)
+    for region in REGIONS:
+        alone = RegionWeights(np.eye(REGION_COUNT)[region.row])
+        queries = [_without_sleeves(query) for query in make_queries(real, QUERIES, alone, both=True)]
+        measured = _recall(shards, designs, queries, Exclusions())
+        report.add(f"{region} alone, query without sleeves", "≥ 0.999", measured, QUERIES)
     masks = ", ".join(
         f"{mask:05b}: {count:,}" for mask, count in zip(*np.unique(designs.masks, return_counts=True), strict=True)
     )
@@ -62,6 +72,19 @@ def measure(garments: int, storage: Storage) -> Report:
     report.notes.append("half of the queries have one region altered, half two; both orientations are searched")
     shards.close()
     return report
+
+
+def _filters(designs: Designs, share: float) -> dict[str, tuple[Designs, Exclusions]]:
+    """By what is filtered: garments filed so that so many are kept, and the question that keeps them."""
+    random, labels = np.random.default_rng(2), designs.labels
+    moments = random.integers(1, PUBLISHED, size=len(designs))
+    sellers = np.where(random.uniform(size=len(designs)) < share, OTHER, EXCLUDED)
+    disabled, sold = replace(labels, disabled_until=moments), replace(labels, seller_keys=sellers)
+    return {
+        "publication": (designs, Exclusions(published_before=int(share * PUBLISHED))),
+        "disabled until": (replace(designs, labels=disabled), Exclusions(now=int(share * PUBLISHED))),
+        "seller": (replace(designs, labels=sold), Exclusions(seller_key=EXCLUDED)),
+    }
 
 
 def weights_asked() -> dict[str, RegionWeights]:
@@ -81,6 +104,7 @@ def _recall(shards: Shards, designs: Designs, queries: list[Query], exclusions: 
         reachable = truth[np.isfinite(truth)]
         count = min(TOP_K, len(reachable))
         if not count:
+            assert not len(shards.nearest(query, exclusions, CANDIDATES))
             continue
         least = np.sort(reachable)[-count]
         found = shards.nearest(query, exclusions, CANDIDATES)
@@ -88,7 +112,7 @@ def _recall(shards: Shards, designs: Designs, queries: list[Query], exclusions: 
         best = np.sort(scores)[::-1][:count]
         right += int((best >= least - TIE).sum())
         wanted += count
-    return f"{right / wanted:.4f}"
+    return f"{right / wanted:.4f}" if wanted else "nothing may answer, and nothing did"
 
 
 def exact_scores(designs: Designs, query: Query, exclusions: Exclusions) -> np.ndarray:

@@ -7,18 +7,20 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from index.blocks import Block
 from index.errors import ItemNotFound, LeaseHeld
 from index.loose_rows import Codes
 from index.registry import Registry
 from index.sealing import Sealing
 from index.segments import SealedRows
-from index.shards import Shards
+from index.shards import MOST_DEAD, Shards
+from index.snapshot import Snapshots
 from tests.benchmarks.kill_moments import Activity, Moments
 from tests.factories import MODELS_VERSION, make_new_photo, make_photo_bytes
 
@@ -42,16 +44,42 @@ def small_blocks() -> Iterator[None]:
         yield
 
 
+class WatchedShards(Shards):
+    """Says when it compacts, not that it waits for its turn."""
+
+    def __init__(self, moments: Moments, sealed: Sealing) -> None:
+        super().__init__(os.cpu_count() or 1, sealed)
+        self.moments = moments
+
+    def _tidied(self, blocks: Sequence[Block], most_dead: float = MOST_DEAD) -> tuple[Block, ...]:
+        with self.moments.amid(Activity.COMPACTING) if most_dead == 0 else nullcontext():
+            return super()._tidied(blocks, most_dead)
+
+
+class WatchedSnapshots(Snapshots):
+    """Says when it writes, not that its writer waits for the lease."""
+
+    def __init__(self, moments: Moments, folder: Path) -> None:
+        super().__init__(folder)
+        self.moments = moments
+
+    def publish(self, *arguments: Any, **named: Any) -> Path:
+        *_, kept = arguments
+        with self.moments.amid(Activity.COMPACTING if kept == 1 else Activity.SNAPSHOTTING):
+            return super().publish(*arguments, **named)
+
+
 class Child:
     """The process that is killed."""
 
     def __init__(self, folder: Path, first_seed: int) -> None:
         self.first_seed = first_seed
         self.moments = Moments(folder / MOMENTS)
-        self.shards = Shards(os.cpu_count() or 1, Sealing(self.seal, SealedRows))
+        self.shards = WatchedShards(self.moments, Sealing(self.seal, SealedRows))
         # Snapshots are written by a thread of ours, which says so.
         url = f"sqlite:///{folder}/record.db"
         self.registry = Registry(url, folder, MODELS_VERSION, vectors=self.shards, snapshot_every=0)
+        self.registry._live._snapshots = WatchedSnapshots(self.moments, folder / "snapshots")
         self.saying = threading.Lock()
 
     def seal(self, codes: Codes) -> SealedRows:
@@ -91,17 +119,15 @@ class Child:
         """As `selvedge index compact` does, again and again."""
         chance = random.Random(self.first_seed - 1)
         while True:
-            with self.moments.amid(Activity.COMPACTING):
-                self.shards.compact()
-                self.snapshot(kept=1)
+            self.shards.compact()
+            self.snapshot(kept=1)
             time.sleep(chance.uniform(0, 0.2))
 
     def snapshots(self) -> None:
         """As the service does."""
         chance = random.Random(self.first_seed - 2)
         while True:
-            with self.moments.amid(Activity.SNAPSHOTTING):
-                self.snapshot()
+            self.snapshot()
             time.sleep(chance.uniform(0, 0.1))
 
     def snapshot(self, **options: Any) -> None:

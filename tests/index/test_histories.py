@@ -212,5 +212,6 @@ def drawn(examples: int) -> settings:
     )
 
 
-TestHistories, TestHistoriesOfEightBits = Histories.TestCase, HistoriesOfEightBits.TestCase
+TestHistories = Histories.TestCase
+TestHistoriesOfEightBits = HistoriesOfEightBits.TestCase
 TestHistories.settings, TestHistoriesOfEightBits.settings = drawn(10), drawn(4)

@@ -55,6 +55,14 @@ def is_photo_name(name: str) -> bool:
     return _SHA256.fullmatch(name) is not None
 
 
+def _changed_at(path: Path) -> float | None:
+    """Seconds since 1970; None for what another process has deleted meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
 def photo_place(sha256: str) -> str:
     """Where a photo lies, from the store's root. Raises ItemNotFound for what is no hash: it is never a path."""
     if not is_photo_name(sha256):
@@ -137,7 +145,8 @@ class PhotoFiles:
         swept = 0
         for path in self._folder.glob("??/*"):
             tick()
-            if path.name in wanted or path.stat().st_mtime > youngest:
+            changed = _changed_at(path)
+            if path.name in wanted or changed is None or changed > youngest:
                 continue
             if is_photo_name(path.name):
                 self.discard(path.name, still_wanted)

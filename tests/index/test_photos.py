@@ -95,6 +95,22 @@ def test_a_full_disk_leaves_nothing_behind(store: PhotoFiles, tmp_path: Path, mo
         assert store.read(SHA256) == DATA
 
 
+def test_a_sweep_goes_on_where_others_delete_what_it_has_listed(store: PhotoFiles, tmp_path: Path) -> None:
+    """A photo that is discarded, or a file that is finished and renamed, between the listing and the look at it."""
+    folder = tmp_path / "photos" / SHA256[:2]
+    folder.mkdir(parents=True)
+    leftovers = [folder / f"{number}.part" for number in range(3)]
+    for path in leftovers:
+        path.write_bytes(DATA)
+
+    def vanish() -> None:
+        for path in leftovers[:2]:
+            path.unlink(missing_ok=True)
+
+    assert store.sweep(frozenset(), older_than_s=0, tick=vanish) == 1
+    assert files(tmp_path) == []
+
+
 def test_leftovers_of_a_crash_are_swept(store: PhotoFiles, tmp_path: Path) -> None:
     """Orphans and unfinished files go, what the record refers to stays."""
     with store.stored(SHA256, DATA):

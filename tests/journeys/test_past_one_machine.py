@@ -18,7 +18,7 @@ from service.errors import SettingsError
 from service.settings import read_settings
 from tests.factories import make_new_photo, make_photo_bytes
 from tests.journeys.conftest import add, served, settings_for
-from tests.journeys.test_transfer import fill, invoke, state_of
+from tests.journeys.test_transfer import LONG_ID, fill, invoke, state_of
 from tests.milvus import INSTALLED, lite_server, lite_uri, new_prefix
 from tests.photos import photo
 from tests.postgres import Cluster
@@ -103,8 +103,12 @@ def test_a_catalogue_moves_by_export_and_import(tmp_path: Path) -> None:
             assert state_of(client) == before
             stats = client.get("/index/stats").json()
             assert (stats["searchable"], stats["stale"]) == (4, False)
-            found = client.post("/check-plagiarism", files={"image": photo(2)}).json()
-            assert found["garments"][0]["matches"][0]["item_id"] == "SKU-2"
+            matches = [
+                client.post("/check-plagiarism", files={"image": photo(seed)}).json()["garments"][0]["matches"]
+                for seed in (1, 2)
+            ]
+            assert matches[0][0]["item_id"] in ("SKU-1", LONG_ID)
+            assert "SKU-2" not in [match["item_id"] for match in matches[1]], "it is disabled there as it was here"
             again = tmp_path / "again.ndjson"
             assert invoke("index", "export", str(again), "--url", target).exit_code == 0
             assert again.read_bytes() == file.read_bytes()

@@ -117,20 +117,16 @@ class Block:
             allowed = permitted if allowed is None else allowed & permitted
         if allowed is not None and not allowed.any():
             return None
-        scores, rows, queried = self._scanned(queries, allowed, count, part)
-        return Found(self, queries, scores, rows, queried)
+        return Found(self, queries, *self._nearest(queries, allowed, count, part))
 
-    def _scanned(self, queries: Floats, allowed: Flags | None, count: int, part: int) -> tuple[Floats, Ids, Ids]:
+    def _nearest(self, queries: Floats, allowed: Flags | None, count: int, part: int) -> tuple[Floats, Ids, Ids]:
         """Scores, rows and the queries that they are near, (n,) each, of a part."""
         barred = 0 if allowed is None else len(allowed) - int(np.count_nonzero(allowed))
-        few = 0 < barred <= FEW_BARRED
-        scores, rows = self.rows.top(queries, None if few else allowed, count + barred * few, part)
-        queried, places = np.nonzero(rows >= 0)
-        scores, rows = scores[queried, places], rows[queried, places]
-        if few and allowed is not None:
-            may = allowed[rows - self.rows.parts[part].start]
-            scores, rows, queried = scores[may], rows[may], queried[may]
-        return scores, rows, queried
+        if allowed is None or barred > FEW_BARRED:
+            return _listed(*self.rows.top(queries, allowed, count, part))
+        scores, rows, queried = _listed(*self.rows.top(queries, None, count + barred, part))
+        may = allowed[rows - self.rows.parts[part].start]
+        return scores[may], rows[may], queried[may]
 
     def rows_of(self, item_numbers: Ids) -> Flags | None:
         """bool (n,): the live rows of these items; None where there are none."""
@@ -180,6 +176,12 @@ class Block:
             or exclusions.published_before is not None
             or bool(exclusions.categories)
         )
+
+
+def _listed(scores: Floats, rows: Ids) -> tuple[Floats, Ids, Ids]:
+    """What `Rows.top` answers without the places where there were no more rows; which query each is near."""
+    queried, places = np.nonzero(rows >= 0)
+    return scores[queried, places], rows[queried, places], queried
 
 
 def score_of_rank(scores: Floats, rank: int) -> float:

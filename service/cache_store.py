@@ -104,11 +104,7 @@ class RedisStore:
         return True
 
     async def reachable(self) -> bool:
-        try:
-            await self.link.ask(lambda: self.link.redis.exists("selvedge:"))
-        except RedisAway:
-            return False
-        return True
+        return await self.link.reachable()
 
     async def close(self) -> None:
         await self.link.close()

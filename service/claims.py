@@ -153,11 +153,7 @@ class RedisClaims:
         return True
 
     async def reachable(self) -> bool:
-        try:
-            await self._link.ask(lambda: self._link.redis.exists("selvedge:"))
-        except RedisAway:
-            return False
-        return True
+        return await self._link.reachable()
 
     async def close(self) -> None:
         await self._link.close()

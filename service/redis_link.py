@@ -57,6 +57,14 @@ class RedisLink:
             self._up.set(1)
         return answer
 
+    async def reachable(self) -> bool:
+        """Whether it answers now."""
+        try:
+            await self.ask(lambda: self.redis.exists("selvedge:"))
+        except RedisAway:
+            return False
+        return True
+
     async def close(self) -> None:
         await self.redis.aclose()
         await self.pool.disconnect()

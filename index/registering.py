@@ -28,7 +28,9 @@ from index.writing import DETAIL_COLUMNS, append_change, details_said, merge_det
 from models.taxonomy import REGION_COUNT
 
 PHOTO_ID_DIGITS = 24
-_KNOWN = "SELECT tenant, item_id FROM items WHERE (tenant, item_id) IN (VALUES {})"
+_KNOWN = "SELECT tenant, item_id FROM items WHERE {}"
+# One by one: pairs IN a list of two or more SQLite looks for by going through every item there is.
+_ITS_PLACE = "(tenant = ? AND item_id = ?)"
 _HELD_BYTES = "SELECT length(vectors) FROM garments WHERE models_version = ? LIMIT 1"
 _ITEMS = Insert(ItemRecord, ("number", "tenant", "item_id", "created_at", "updated_at", *DETAIL_COLUMNS))
 _PHOTO_COLUMNS = ("number", "item_number", "photo_id", "sha256", "width", "height", "models_version", "added_at")
@@ -73,7 +75,7 @@ class PreparedPhoto:
 def register_photos(connection: Connection, photos: Sequence[PreparedPhoto]) -> list[Added]:
     """As if each were registered alone, those of new items first; raises if any of them cannot be."""
     places = {(one.photo.tenant, one.photo.item_id): n for n, one in reversed(list(enumerate(photos)))}
-    known = _KNOWN.format(", ".join(["(?, ?)"] * len(places)))
+    known = _KNOWN.format(" OR ".join([_ITS_PLACE] * len(places)))
     for tenant, item_id in ask(connection, known, list(itertools.chain.from_iterable(places))):
         del places[tenant, item_id]
     fresh = sorted(places.values())

@@ -13,7 +13,7 @@ from models.benchmark.methods import SHIPPED
 from models.benchmark.metrics import Figure, balanced_accuracy, bootstrap
 from models.benchmark.ranking import Ranking, rank
 from models.benchmark.run import Shelf
-from models.benchmark.sets import HARD, STANDARD
+from models.benchmark.sets import HARD, PUBLISHED, STANDARD
 from models.benchmark.sightings import Truth
 from models.benchmark.stores import StoresReport
 from models.benchmark.table import EditLine, by_edit
@@ -32,10 +32,13 @@ from service.judging import Rules
 from service.verdict import Match, Verdict
 
 Floats = npt.NDArray[np.float64]
-SETS = (STANDARD.name, HARD.name)
-LEAST_FIRST = {STANDARD.name: ("≥ 0.90", "≥ 0.98"), HARD.name: ("–", "–")}
+SETS = tuple(plan.name for plan in PUBLISHED)
+LEAST_FIRST = {STANDARD.name: ("≥ 0.90", "≥ 0.98")}
 LEAST_COPIES = {STANDARD.name: "≥ 0.85", HARD.name: "≥ 0.60"}
+LEAST_KIND = dict.fromkeys((STANDARD.name, HARD.name), "≥ 0.85")
 LEAST_NAMED = {STANDARD.name: "≥ 0.90", HARD.name: "≥ 0.80"}
+NOTHING = "–"
+"""What is asked of a set that has no bar of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def _line(measure: str, asked: str, values: Sequence[bool], garments: Sequence[o
 
 def _lines_of_places(name: str, places: Floats, owners: Sequence[str]) -> list[VerdictLine]:
     """Where the original stands among the matches of its copy; hard negatives are not registered."""
-    first, twentieth = LEAST_FIRST[name]
+    first, twentieth = LEAST_FIRST.get(name, (NOTHING, NOTHING))
     return [
         _line(f"{name}, in the order of an answer: top-1", first, (places <= 1).tolist(), owners),
         _line(f"{name}, in the order of an answer: top-20", twentieth, (places <= 20).tolist(), owners),
@@ -130,8 +133,12 @@ def _lines_of_copies(name: str, answers: Sequence[Answer], found: Sequence[Match
         if match is not None and match.verdict.is_copy
     ]
     return [
-        _line(f"{name}: the original's verdict is a copy", LEAST_COPIES[name], called, owners),
-        _line(f"{name}: of those, called a partial copy", "≥ 0.85", *(zip(*kinds, strict=True) if kinds else ((), ()))),
+        _line(f"{name}: the original's verdict is a copy", LEAST_COPIES.get(name, NOTHING), called, owners),
+        _line(
+            f"{name}: of those, called a partial copy",
+            LEAST_KIND.get(name, NOTHING),
+            *(zip(*kinds, strict=True) if kinds else ((), ())),
+        ),
     ]
 
 
@@ -149,7 +156,7 @@ def _line_of_regions(name: str, copies: SeenGarments, originals: SeenGarments, r
                 true.append(finding.name in truth.altered)
                 owners.append(owner)
     figure = balanced_accuracy(said, true, owners)
-    return VerdictLine(f"{name}: which regions were altered, balanced accuracy", LEAST_NAMED[name], figure)
+    return VerdictLine(f"{name}: which regions were altered, balanced accuracy", LEAST_NAMED.get(name, NOTHING), figure)
 
 
 def _alarms(answers: Sequence[Answer]) -> tuple[list[bool], list[str]]:

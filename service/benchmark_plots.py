@@ -10,7 +10,7 @@ import numpy as np
 
 from models.benchmark.metrics import Figure
 from models.benchmark.run import SetReport
-from models.benchmark.sets import HARD, STANDARD
+from models.benchmark.sets import PUBLISHED
 from models.benchmark.table import ALL
 from service.benchmark_report import LEARNED, BenchmarkReport
 
@@ -43,7 +43,7 @@ def draw_plots(report: BenchmarkReport, folder: Path) -> list[str]:
 
 
 def _draw_methods(report: BenchmarkReport, folder: Path) -> str:
-    """Recall@20 and mAP of every method, both sets."""
+    """Recall@20 and mAP of every method, every published set."""
     import matplotlib.pyplot as plt
 
     sets = _main_sets(report)
@@ -59,7 +59,7 @@ def _draw_methods(report: BenchmarkReport, folder: Path) -> str:
 
 
 def _draw_groups(report: BenchmarkReport, folder: Path) -> str:
-    """The shipped embedder with learned weights on each category, both sets."""
+    """The shipped embedder with learned weights on each category, every published set."""
     import matplotlib.pyplot as plt
 
     sets = _main_sets(report)
@@ -114,7 +114,7 @@ def _draw_edits(report: BenchmarkReport, folder: Path) -> str:
 
 
 def _main_sets(report: BenchmarkReport) -> list[SetReport]:
-    return [one for one in report.sets if one.name in (STANDARD.name, HARD.name)]
+    return [one for one in report.sets if one.name in {plan.name for plan in PUBLISHED}]
 
 
 def _bars(axes: Axes, names: Sequence[str], series: dict[str, list[Figure]]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.benchmark.looking import Asked, look_once, plain_photo
 from models.benchmark.made_copies import make_copy
-from models.benchmark.sets import HARD, NEGATIVE, STANDARD, UNIFORM, SetPlan, plan_digest
+from models.benchmark.sets import NEGATIVE, PUBLISHED, UNIFORM, SetPlan, plan_digest
 from models.benchmark.sightings import Truth
 from models.runtime.describe import PhotoDescriber
 from models.taxonomy import WeightGroup
@@ -92,7 +92,7 @@ class Studio:
 
 
 def look_at_all(studio: Studio, size: Size) -> Photos:
-    """Both sets, with the odds of edits and without, and all that is in the way."""
+    """All sets, with the odds of edits and without, and all that is in the way."""
     labels = studio.labels()
     originals = spread(read_originals(studio.root, labels, Fold.VALIDATION), size.originals)
     maker = cache(partial(copy_maker, studio.root, labels))
@@ -104,7 +104,7 @@ def look_at_all(studio: Studio, size: Size) -> Photos:
         originals=studio.look([garment_photo(one.garment) for one in originals], "originals"),
         copies={
             plan.name: studio.look(copies_of(maker, originals, plan, size.copies), plan.name)
-            for plan in (STANDARD, HARD, *UNIFORM)
+            for plan in (*PUBLISHED, *UNIFORM)
         },
         negatives=studio.look(copies_of(maker, originals, NEGATIVE, 1), "hard negatives"),
         training=studio.look(training, "strangers"),

@@ -10,7 +10,7 @@ from models.benchmark.embeddings import Embedded, Network, embed_once, ensemble,
 from models.benchmark.methods import QUESTIONS, SHIPPED, Method, methods_of, methods_under_uniform_prior
 from models.benchmark.photos import Photos, Studio
 from models.benchmark.ranking import Ranking, Trial, rank
-from models.benchmark.sets import HARD, STANDARD, UNIFORM
+from models.benchmark.sets import HARD, PUBLISHED, UNIFORM
 from models.benchmark.table import Gain, Line, gain_of, lines_of
 from models.manifest import read_manifest
 from models.runtime.describe import PhotoDescriber, models_version
@@ -70,9 +70,9 @@ def largest(embedded: Embedded) -> Embedded:
 
 
 def measure_sets(shelf: Shelf, learned: WeightTable, least_weight: float) -> list[SetReport]:
-    """Both sets, then both under a uniform prior."""
+    """The published sets, then two of them under a uniform prior."""
     methods = methods_of(shelf.networks, learned)
-    reports = [_measure(shelf, plan.name, methods, least_weight) for plan in (STANDARD, HARD)]
+    reports = [_measure(shelf, plan.name, methods, least_weight) for plan in PUBLISHED]
     asked_again = methods_under_uniform_prior(methods)
     return reports + [_measure(shelf, plan.name, asked_again, least_weight) for plan in UNIFORM]
 

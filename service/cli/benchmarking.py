@@ -58,7 +58,7 @@ def measure(settings: Settings, data: Path | None, ablations: Path | None, cache
     from models.benchmark.methods import missing_rows, read_ablations
     from models.benchmark.photos import look_at_all
     from models.benchmark.run import Shelf, measure_sets, open_studio, shipped_network
-    from models.benchmark.sets import HARD, NEGATIVE, STANDARD
+    from models.benchmark.sets import NEGATIVE, PUBLISHED
     from models.benchmark.stores import ask_stores
     from models.training.data.readers import data_root, read_same_designs
     from service.benchmark_measures import lines_of_stores, measure_verdicts
@@ -74,7 +74,7 @@ def measure(settings: Settings, data: Path | None, ablations: Path | None, cache
     shelf = Shelf(photos, networks, cache / "embedded")
     return BenchmarkReport(
         size=size,
-        plans={plan.name: asdict(plan) for plan in (STANDARD, HARD, NEGATIVE)},
+        plans={plan.name: asdict(plan) for plan in (*PUBLISHED, NEGATIVE)},
         versions={
             "models": describer.models_version,
             "region weights": rules.weights.version,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from models.benchmark.methods import HAND_SET
-from models.benchmark.sets import HARD, NEGATIVE, STANDARD, UNIFORM, edit_odds, plan_digest
+from models.benchmark.sets import HARD, NEGATIVE, PUBLISHED, STANDARD, STRONG, UNIFORM, edit_odds, plan_digest
 from models.taxonomy import REGIONS, WeightGroup
 from models.weighting import read_weight_table
 
@@ -29,6 +29,12 @@ def test_copies_have_two_regions_at_most_and_hard_negatives_three_at_least() -> 
     assert NEGATIVE.hardness == HARD.hardness
 
 
+def test_the_strong_set_is_the_hard_one_seen_from_further_aside() -> None:
+    """Harder than in training too: the frozen hard set is gentler than the standard one."""
+    assert replace(STRONG, name=HARD.name, hardness=HARD.hardness) == HARD
+    assert STRONG.hardness > STANDARD.hardness > HARD.hardness
+
+
 def test_some_copies_are_of_another_category() -> None:
     """The paper's ground truth may be a short-sleeved copy of a long-sleeved garment."""
     assert HARD.other_category > 0
@@ -43,6 +49,6 @@ def test_a_uniform_prior_changes_nothing_else() -> None:
 
 def test_what_was_made_under_another_plan_is_made_anew() -> None:
     """Files of copies are kept under the digest of their plan."""
-    digests = {plan_digest(plan) for plan in (STANDARD, HARD, NEGATIVE, *UNIFORM, replace(HARD, hardness=2.0))}
-    assert len(digests) == 6
+    plans = (*PUBLISHED, NEGATIVE, *UNIFORM, replace(HARD, hardness=2.0))
+    assert len({plan_digest(plan) for plan in plans}) == len(plans)
     assert plan_digest(STANDARD) == plan_digest(replace(STANDARD))

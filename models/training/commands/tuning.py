@@ -1,4 +1,4 @@
-"""How hard the benchmark's hard set must be."""
+"""How hard the benchmark's hard set must be, and what would move its figures."""
 
 from __future__ import annotations
 
@@ -42,3 +42,23 @@ def hardness(
     tuning = Tuning(tuple(value or DEFAULT_VALUES), garments, copies, distractors)
     network = read_network(traditional)
     typer.echo(as_table(measure_hardness(studio, network, work / "complete.jsonl", cache / "embedded", tuning)))
+
+
+def curves(
+    points: Annotated[Path, typer.Argument(help="A folder with what `ablation full` wrote, an option changed each.")],
+    base: Annotated[Path, typer.Option(help="The same with no option changed: a folder with embedder.json.")] = (
+        WORK / "ablations" / "full"
+    ),
+    out: Annotated[Path | None, typer.Option(help="Draw them here too: docs/images/curves.png.")] = None,
+) -> None:
+    """Print what data, time and capacity bring, from the manifests of ablations; needs no torch.
+
+    Example: python -m models.training curves var/training/points --out docs/images/curves.png
+    """
+    from models.manifest import read_manifest
+    from models.training.curves import draw, learnt_of, markdown, read_points
+
+    whole, read = learnt_of(read_manifest(base / "embedder.json")), read_points(points)
+    typer.echo(markdown(whole, read))
+    if out is not None:
+        draw(whole, read, out)

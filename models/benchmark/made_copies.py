@@ -15,7 +15,7 @@ from models.taxonomy import RegionName
 from models.training.data.copies import Copy, CopyMaker, Original
 from models.training.data.garment_picture import GarmentPicture
 from models.training.data.other_category import cut_sleeves_short
-from models.training.data.region_edits import EditedPhoto, alter_regions
+from models.training.data.region_edits import EditedPhoto, alter_regions, edits_for, every_edit_for
 from models.training.data.rephotograph import Rephotographed, rephotograph
 
 Pixels = npt.NDArray[np.uint8]
@@ -45,7 +45,10 @@ def _edit(picture: GarmentPicture, maker: CopyMaker, plan: SetPlan, rng: np.rand
         if short is not None:
             return short
     wanted = _draw_regions(picture, plan, rng)
-    return alter_regions(picture.pixels, picture.mask, picture.landmarks, wanted, rng, donors=maker.donors)
+    kinds = every_edit_for if plan.every_edit else edits_for
+    return alter_regions(
+        picture.pixels, picture.mask, picture.landmarks, wanted, rng, donors=maker.donors, kinds_for=kinds
+    )
 
 
 def _draw_regions(picture: GarmentPicture, plan: SetPlan, rng: np.random.Generator) -> list[RegionName]:

@@ -10,7 +10,7 @@ from models.benchmark.embeddings import Embedded, Network, embed_once, ensemble,
 from models.benchmark.methods import QUESTIONS, SHIPPED, Method, methods_of, methods_under_uniform_prior
 from models.benchmark.photos import Photos, Studio
 from models.benchmark.ranking import Ranking, Trial, rank
-from models.benchmark.sets import HARD, PUBLISHED, UNIFORM
+from models.benchmark.sets import PUBLISHED, STANDARD, UNIFORM
 from models.benchmark.table import Gain, Line, gain_of, lines_of
 from models.manifest import read_manifest
 from models.runtime.describe import PhotoDescriber, models_version
@@ -41,13 +41,13 @@ class Shelf:
         return embed_once(paths, self.networks[network], self.folder, f"{network}: {words}")
 
     def trial(self, name: str, network: str, least_weight: float) -> Trial:
-        """Originals, the copies of set `name` and what is in its way; hard negatives are in that of the hard set."""
+        """Originals, the copies of set `name` and what is in its way: hard negatives too, but for the standard sets."""
         photos = self.photos
         parts = [
             largest(self.embedded(photos.training, network, "strangers")),
             self.embedded(photos.street, network, "strangers in the street"),
         ]
-        if name.startswith(HARD.name):
+        if not name.startswith(STANDARD.name):
             parts.append(largest(self.embedded(photos.negatives, network, "hard negatives")))
         originals = largest(self.embedded(photos.originals, network, "originals"))
         copies = largest(self.embedded(photos.copies[name], network, name))

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from models.benchmark.made_copies import make_copy
-from models.benchmark.sets import HARD, NEGATIVE, STANDARD, SetPlan
-from models.taxonomy import RegionName
+from models.benchmark.sets import HARD, NEGATIVE, STANDARD, STRONG, SetPlan
+from models.taxonomy import REGIONS, RegionName
 from models.training.data.copies import CopyMaker, Original
 from models.training.data.other_category import SHORT_SLEEVES
+from models.training.data.region_edits import edits_for, every_edit_for
 from tests.models.benchmark.drawn_root import garment_at
 from tests.models.training.data.drawn_garments import t_shirt
 from tests.models.training.data.test_other_category import long_sleeved
@@ -65,3 +66,15 @@ def test_a_copy_can_be_read_as_a_photo(shirt: Original) -> None:
     assert copy is not None
     read = cv2.imdecode(np.frombuffer(copy.jpeg(), np.uint8), cv2.IMREAD_COLOR)
     assert read is not None and read.shape == shirt.pixels().shape
+
+
+def test_later_edits_are_drawn_where_the_plan_says_so(shirt: Original) -> None:
+    """The sets that thresholds were made beside know none of them."""
+    later = {name for region in REGIONS for name in every_edit_for(region).keys() - edits_for(region).keys()}
+
+    def drawn(plan: SetPlan) -> set[str]:
+        copies = [make_copy(MAKER, shirt, plan, seed) for seed in range(12)]
+        return {edit for copy in copies if copy is not None for edit in copy.edits}
+
+    assert drawn(STRONG) & later
+    assert not drawn(HARD) & later

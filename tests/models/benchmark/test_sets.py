@@ -30,8 +30,9 @@ def test_copies_have_two_regions_at_most_and_hard_negatives_three_at_least() -> 
 
 
 def test_the_strong_set_is_the_hard_one_seen_from_further_aside() -> None:
-    """Harder than in training too: the frozen hard set is gentler than the standard one."""
-    assert replace(STRONG, name=HARD.name, hardness=HARD.hardness) == HARD
+    """Harder than in training too: the frozen hard set is gentler than the standard one; with edits seen nowhere."""
+    assert replace(STRONG, name=HARD.name, hardness=HARD.hardness, every_edit=False) == HARD
+    assert STRONG.every_edit
     assert STRONG.hardness > STANDARD.hardness > HARD.hardness
 
 

@@ -98,6 +98,7 @@ QUESTIONS = (
     Question("attention, learned weights", "full, learned weights", "no attention, learned weights"),
     Question("attention, equal weights", "full, equal weights", "no attention, equal weights"),
     Question("learned weights", "full, learned weights", "full, equal weights"),
+    Question("three seeds over one", "ensemble of 3, learned weights", "full, learned weights"),
     Question("learned weights, as shipped", "shipped, learned weights", "shipped, equal weights"),
     Question("learned over hand-set weights, as shipped", "shipped, learned weights", "shipped, hand-set weights"),
 )

@@ -84,6 +84,15 @@ class RegionHead(nn.Module):
         return self.project(hidden.flatten(1))
 
 
+def _head_of(design: EmbedderDesign) -> nn.Module:
+    head = RegionHead(design.width, design.row_width)
+    if design.pooling is not Pooling.WHOLE:
+        return head
+    # One vector of everything starts alike for all garments and stayed so, four runs of four, unless it is centred: the
+    # neck of Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", CVPR workshops 2019.
+    return nn.Sequential(head, nn.BatchNorm1d(design.row_width, affine=False))
+
+
 class PsNet(nn.Module):
     """Crops, landmark maps and region boxes in; five unit vectors a garment out, zero where the box is empty."""
 
@@ -94,8 +103,7 @@ class PsNet(nn.Module):
         self.trunk.freeze_front(design.frozen_stages)
         self.laterals = nn.ModuleList([nn.Conv2d(channels, design.width, 1) for channels in self.trunk.channels[1:]])
         self.attention = LandmarkAttention(design.width) if design.attention else None
-        heads = {name: RegionHead(design.width, design.row_width) for name in design.pooling.heads}
-        self.heads = nn.ModuleDict(heads)
+        self.heads = nn.ModuleDict({name: _head_of(design) for name in design.pooling.heads})
 
     def forward(self, crops_BCHW: Tensor, landmark_maps_BKHW: Tensor, boxes_BR4: Tensor) -> Tensor:
         """float32 (B, 5, D). Crops (B, 3, 288, 288) normalised, maps (B, 81, 36, 36), boxes x1 y1 x2 y2 in crop px."""

@@ -3,7 +3,7 @@
 standard: one or two regions altered, photographed anew. hard: always two, a part of the garment covered, and beside
 them garments with three or more regions changed, which are no copies. In both some long-sleeved garments are copied as
 short-sleeved ones, in the hard one more. strong: the hard set seen from further aside, in worse light, its cloth more
-warped, with every edit of the data engine, half of which nothing was trained on.
+warped, with every edit of the data engine, seven of which nothing was trained on.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def test_a_small_run_tells_everything_and_is_kept(tmp_path: Path) -> None:
         assert words in text, words
     read = json.loads(report.as_json())
     assert [one["name"] for one in read["sets"]] == [
-        "standard", "hard", "standard, uniform prior", "hard, uniform prior",
+        "standard", "hard", "strong", "standard, uniform prior", "hard, uniform prior",
     ]  # fmt: skip
     lines = {(line.method, line.group): line.figures for line in report.sets[0].lines}
     alike = [lines[name, "all"] for name in ("full, learned weights", "ensemble of 2, learned weights")]

@@ -7,7 +7,7 @@ validation is not looked at to choose a recipe.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from models.errors import ModelFileError
 from models.manifest import Manifest, read_manifest
 from models.taxonomy import REGIONS
+from models.training.embedder.ablation import Point
 
 AXES = {
     "share": "share of the training garments",
@@ -22,16 +23,16 @@ AXES = {
     "dimension": "numbers a region",
     "frozen_stages": "of the trunk's 17 stages that stay as they were",
 }
-"""The options of `ablation` that are curves."""
+"""The fields of `Point`, each a curve."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """One run: its options by `AXES`, and what it came to on the calibration fold, all 0..1. `first` of `queries`
+    """One run: where it lies on the curves, and what it came to on the calibration fold, all 0..1. `first` of `queries`
     copies have their original first; `parted`: the mean over regions of the chance that an unaltered one agrees
     better than an altered one."""
 
-    options: dict[str, float]
+    point: Point
     parted: float
     first: float
     queries: int
@@ -47,14 +48,8 @@ def learnt_of(manifest: Manifest) -> Learnt:
     """Raises ModelFileError where the manifest is none of an ablation."""
     recipe, quality = manifest.training.recipe, manifest.quality
     try:
-        options = {
-            "share": recipe["plan"]["share"],
-            "epochs": recipe["schedule"]["epochs"],
-            "dimension": recipe["design"]["dimension"],
-            "frozen_stages": recipe["design"]["frozen_stages"],
-        }
         return Learnt(
-            options={name: float(value) for name, value in options.items()},
+            point=Point.of(recipe),
             parted=float(np.mean([quality[f"calibration_{name.value}_auc"] for name in REGIONS])),
             first=quality["calibration_top1"],
             queries=int(quality["calibration_queries"]),
@@ -74,9 +69,12 @@ def read_points(folder: Path) -> list[Learnt]:
 
 def curve(base: Learnt, points: Sequence[Learnt], axis: str) -> list[Learnt]:
     """The base and the points that differ from it in `axis` alone, from the least to the most."""
-    others = [name for name in AXES if name != axis]
-    alike = [one for one in points if all(one.options[name] == base.options[name] for name in others)]
-    return sorted({one.options[axis]: one for one in [*alike, base]}.values(), key=lambda one: one.options[axis])
+
+    def place(one: Learnt) -> float:
+        return float(getattr(one.point, axis))
+
+    alike = [one for one in points if replace(base.point, **{axis: getattr(one.point, axis)}) == one.point]
+    return sorted({place(one): one for one in [*alike, base]}.values(), key=place)
 
 
 def markdown(base: Learnt, points: Sequence[Learnt]) -> str:
@@ -88,7 +86,7 @@ def markdown(base: Learnt, points: Sequence[Learnt]) -> str:
     for axis, words in AXES.items():
         line = curve(base, points, axis)
         rows += [
-            f"| {words} | {one.options[axis]:g} | {one.parted:.3f} | {one.first:.3f} ± {one.margin:.3f} "
+            f"| {words} | {getattr(one.point, axis):g} | {one.parted:.3f} | {one.first:.3f} ± {one.margin:.3f} "
             f"| {one.wall_time_s / 60:.0f} min |"
             for one in line
             if len(line) > 1
@@ -108,7 +106,7 @@ def draw(base: Learnt, points: Sequence[Learnt], out: Path) -> None:
         1, max(1, len(lines)), figsize=(4 * max(1, len(lines)), 3.4), layout="constrained", sharey=True, squeeze=False
     )
     for panel, (axis, line) in zip(panels[0], lines.items(), strict=False):
-        places = [one.options[axis] for one in line]
+        places = [getattr(one.point, axis) for one in line]
         panel.plot(places, [one.parted for one in line], "o-", label="regions parted (mean AUC)")
         panel.errorbar(
             places,

@@ -51,7 +51,7 @@ def curves(
     ),
     out: Annotated[Path | None, typer.Option(help="Draw them here too: docs/images/curves.png.")] = None,
 ) -> None:
-    """Print what data, time and capacity bring, from the manifests of ablations; needs no torch.
+    """Print what data, time and capacity bring, from the manifests of ablations.
 
     Example: python -m models.training curves var/training/points --out docs/images/curves.png
     """

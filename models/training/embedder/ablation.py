@@ -6,9 +6,11 @@ landmark regions without attention; `full` is the whole design trained no longer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from models.manifest import Manifest, file_sha256
 from models.training.data.readers import read_pairs
@@ -53,6 +55,12 @@ class Point:
     share: float = RECIPE.plan.share
     dimension: int = RECIPE.design.dimension
     frozen_stages: int = RECIPE.design.frozen_stages
+
+    @staticmethod
+    def of(recipe: Mapping[str, Any]) -> Point:
+        """Where a run lies, from its manifest's recipe. Raises KeyError where that is no embedder's."""
+        plan, schedule, design = recipe["plan"], recipe["schedule"], recipe["design"]
+        return Point(schedule["epochs"], plan["share"], design["dimension"], design["frozen_stages"])
 
 
 AS_IT_IS = Point()

@@ -8,11 +8,11 @@ from models.errors import ModelFileError
 from models.manifest import Manifest, TrainingRecord, file_sha256
 from models.taxonomy import REGIONS, taxonomy_hash
 from models.training.curves import AXES, Learnt, curve, draw, learnt_of, markdown, read_points
+from models.training.embedder.ablation import AS_IT_IS, Point
 
 
-def learnt(parted: float = 0.9, first: float = 0.8, **changed: float) -> Learnt:
-    options = {"share": 1.0, "epochs": 5.0, "dimension": 128.0, "frozen_stages": 6.0} | changed
-    return Learnt(options, parted, first, queries=100, wall_time_s=600.0)
+def learnt(point: Point = AS_IT_IS, parted: float = 0.9, first: float = 0.8) -> Learnt:
+    return Learnt(point, parted, first, queries=100, wall_time_s=600.0)
 
 
 def write_manifest(folder: Path, share: float) -> None:
@@ -42,15 +42,15 @@ def write_manifest(folder: Path, share: float) -> None:
 
 
 def test_a_curve_holds_the_base_and_what_differs_in_its_axis_alone() -> None:
-    base, quarter, small = learnt(), learnt(share=0.25), learnt(dimension=32.0)
-    both = learnt(share=0.25, dimension=32.0)
+    base, quarter, small = learnt(), learnt(Point(share=0.25)), learnt(Point(dimension=32))
+    both = learnt(Point(share=0.25, dimension=32))
     assert curve(base, [quarter, small, both], "share") == [quarter, base]
     assert curve(base, [quarter, small, both], "dimension") == [small, base]
     assert curve(base, [quarter, small, both], "epochs") == [base]
 
 
 def test_the_table_has_no_line_for_a_curve_of_one_point() -> None:
-    table = markdown(learnt(), [learnt(share=0.5, parted=0.85)])
+    table = markdown(learnt(), [learnt(Point(share=0.5), parted=0.85)])
     assert "| share of the training garments | 0.5 | 0.850 | 0.800 ± 0.078 | 10 min |" in table
     assert AXES["epochs"] not in table
 
@@ -64,7 +64,7 @@ def test_points_are_read_wherever_they_lie_under_the_folder(tmp_path: Path) -> N
     write_manifest(tmp_path / "half" / "full", 0.5)
     write_manifest(tmp_path / "quarter" / "full", 0.25)
     points = read_points(tmp_path)
-    assert [one.options["share"] for one in points] == [0.5, 0.25]
+    assert [one.point.share for one in points] == [0.5, 0.25]
     assert points[0].parted == pytest.approx(0.9)
     assert points[0].queries == 290
 
@@ -81,5 +81,5 @@ def test_a_folder_without_points_and_a_manifest_of_something_else_are_refused(tm
 def test_the_plot_is_a_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     out = tmp_path / "curves.png"
-    draw(learnt(), [learnt(share=0.5), learnt(epochs=2.0)], out)
+    draw(learnt(), [learnt(Point(share=0.5)), learnt(Point(epochs=2))], out)
     assert out.read_bytes().startswith(b"\x89PNG")

@@ -33,12 +33,30 @@ from service.verdict import Match, Verdict
 
 Floats = npt.NDArray[np.float64]
 SETS = tuple(plan.name for plan in PUBLISHED)
-LEAST_FIRST = {STANDARD.name: ("≥ 0.90", "≥ 0.98")}
-LEAST_COPIES = {STANDARD.name: "≥ 0.85", HARD.name: "≥ 0.60"}
-LEAST_KIND = dict.fromkeys((STANDARD.name, HARD.name), "≥ 0.85")
-LEAST_NAMED = {STANDARD.name: "≥ 0.90", HARD.name: "≥ 0.80"}
-NOTHING = "–"
-"""What is asked of a set that has no bar of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What is asked of a set: of the original's place, its verdict and kind, altered regions, and probabilities."""
+
+    first: str = "–"
+    twentieth: str = "–"
+    copies: str = "–"
+    kind: str = "–"
+    regions: str = "–"
+    error: str = "–"
+    skill: str = "–"
+
+    @staticmethod
+    def of(name: str) -> Bars:
+        """Nothing is asked of a set that the issue does not name."""
+        return _BARS.get(name, Bars())
+
+
+_BARS = {
+    STANDARD.name: Bars("≥ 0.90", "≥ 0.98", "≥ 0.85", "≥ 0.85", "≥ 0.90", "≤ 0.05", "≥ 0.50"),
+    HARD.name: Bars(copies="≥ 0.60", kind="≥ 0.85", regions="≥ 0.80", error="≤ 0.05", skill="≥ 0.50"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +135,10 @@ def _line(measure: str, asked: str, values: Sequence[bool], garments: Sequence[o
 
 def _lines_of_places(name: str, places: Floats, owners: Sequence[str]) -> list[VerdictLine]:
     """Where the original stands among the matches of its copy; hard negatives are not registered."""
-    first, twentieth = LEAST_FIRST.get(name, (NOTHING, NOTHING))
+    bars = Bars.of(name)
     return [
-        _line(f"{name}, in the order of an answer: top-1", first, (places <= 1).tolist(), owners),
-        _line(f"{name}, in the order of an answer: top-20", twentieth, (places <= 20).tolist(), owners),
+        _line(f"{name}, in the order of an answer: top-1", bars.first, (places <= 1).tolist(), owners),
+        _line(f"{name}, in the order of an answer: top-20", bars.twentieth, (places <= 20).tolist(), owners),
     ]
 
 
@@ -133,10 +151,10 @@ def _lines_of_copies(name: str, answers: Sequence[Answer], found: Sequence[Match
         if match is not None and match.verdict.is_copy
     ]
     return [
-        _line(f"{name}: the original's verdict is a copy", LEAST_COPIES.get(name, NOTHING), called, owners),
+        _line(f"{name}: the original's verdict is a copy", Bars.of(name).copies, called, owners),
         _line(
             f"{name}: of those, called a partial copy",
-            LEAST_KIND.get(name, NOTHING),
+            Bars.of(name).kind,
             *(zip(*kinds, strict=True) if kinds else ((), ())),
         ),
     ]
@@ -156,7 +174,7 @@ def _line_of_regions(name: str, copies: SeenGarments, originals: SeenGarments, r
                 true.append(finding.name in truth.altered)
                 owners.append(owner)
     figure = balanced_accuracy(said, true, owners)
-    return VerdictLine(f"{name}: which regions were altered, balanced accuracy", LEAST_NAMED.get(name, NOTHING), figure)
+    return VerdictLine(f"{name}: which regions were altered, balanced accuracy", Bars.of(name).regions, figure)
 
 
 def _alarms(answers: Sequence[Answer]) -> tuple[list[bool], list[str]]:

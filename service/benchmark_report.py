@@ -14,7 +14,7 @@ from models.benchmark.ranking import METRICS
 from models.benchmark.run import SetReport
 from models.benchmark.sets import HARD, STANDARD
 from models.benchmark.table import ALL
-from service.benchmark_measures import VerdictLine, VerdictReport
+from service.benchmark_measures import Bars, VerdictLine, VerdictReport
 
 LEARNED = "shipped, learned weights"
 
@@ -90,12 +90,12 @@ def _must_reach(report: BenchmarkReport) -> Iterator[tuple[str, str, Figure | No
     for line in (*report.verdicts.lines, *report.stores):
         yield line.measure, line.asked, line.figure
     for one in (part for part in report.verdicts.calibrations if part.group == ALL):
+        bars = Bars.of(one.name)
         for words, asked, value in (
-            ("calibration error (ECE)", "≤ 0.05", one.reliability.error),
-            ("Brier skill", "≥ 0.50", one.reliability.skill),
+            ("calibration error (ECE)", bars.error, one.reliability.error),
+            ("Brier skill", bars.skill, one.reliability.skill),
         ):
-            least = asked if one.name in (STANDARD.name, HARD.name) else "–"
-            yield f"{one.name}: {words}", least, Figure(value, math.nan, math.nan, one.pairs)
+            yield f"{one.name}: {words}", asked, Figure(value, math.nan, math.nan, one.pairs)
 
 
 def _figure(report: BenchmarkReport, name: str, metric: str) -> Figure | None:

@@ -48,7 +48,8 @@ NEGATIVE = SetPlan("negative", HARD.hardness, 3, 5, 0.0)
 
 The hardness was frozen on training contributors (`python -m models.training hardness`, 60 garments) between the two of
 0.3 and 0.7 that lie nearest: Traditional reaches recall@20 0.607, 0.528 and 0.510 and mAP 0.400, 0.382 and 0.340 at
-0.3, 0.5 and 0.7; the paper's method .645 and .332. 0.3 is a little nearer; what was frozen stays.
+0.3, 0.5 and 0.7; the paper's method .645 and .332. 0.3 is a little nearer; what was frozen stays. That Traditional, at
+224 px, learnt little: one that does not collapse scores 0.829 and 0.684 on the validation garments (docs/tried.md).
 """
 STRONG = replace(HARD, name="strong", hardness=1.5, every_edit=True)
 """Turns, tilt, warp, light and damage three times those of the hard set, which was frozen gentler than the standard

@@ -79,7 +79,6 @@ def test_a_folder_without_points_and_a_manifest_of_something_else_are_refused(tm
 
 
 def test_the_plot_is_a_picture(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     out = tmp_path / "curves.png"
     draw(learnt(), [learnt(Point(share=0.5)), learnt(Point(epochs=2))], out)
     assert out.read_bytes().startswith(b"\x89PNG")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from models.manifest import file_sha256
 from models.training.commands.options import WORK, Data, DeepFashion2, Every, Work
 from models.training.data.readers import data_root
+from models.training.embedder.shelf import open_shelf
 
 
 def embedder(
@@ -25,27 +25,18 @@ def embedder(
     Example: python -m models.training embedder
     """
     from models.training.data.deepfashion2_sources import DeepFashion2Source, read_source
-    from models.training.data.readers import read_garments, read_pairs
-    from models.training.data.street_garments import read_street_garments
+    from models.training.data.readers import read_pairs
     from models.training.embedder.export import export_embedder
-    from models.training.embedder.shelf import GarmentShelf, fill_shelf
     from models.training.embedder.train import FURTHER_PASS, EmbedderRecipe, train_embedder
 
     root = data_root(data)
-    shelf = work / "shelf"
     more = read_source(deepfashion2, work / "deepfashion2", every=every) if deepfashion2 else DeepFashion2Source()
-    if not shelf.exists():
-        entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
-        worn, worn_labels = read_street_garments(root, work / "street")
-        labels = {entry["photo"]: entry for entry in entries} | worn_labels | dict(more.labels)
-        fill_shelf(shelf, [*read_garments(root), *worn, *more.garments], labels)
+    shelf = open_shelf(work, root, more.garments, more.labels)
     recipe = EmbedderRecipe() if warm is None else FURTHER_PASS
-    train_embedder(GarmentShelf(shelf), [*read_pairs(root), *more.pairs], work / "embedder", recipe, warm=warm)
+    train_embedder(shelf, [*read_pairs(root), *more.pairs], work / "embedder", recipe, warm=warm)
     beside = f"{len(more.garments)} garments of DeepFashion2's train fold" if more.garments else ""
     started_from = "" if warm is None else f"{warm.name} of {file_sha256(warm)[:12]}"
-    typer.echo(
-        export_embedder(work / "embedder", work, recipe, GarmentShelf(shelf), warm=started_from, beside=beside).quality
-    )
+    typer.echo(export_embedder(work / "embedder", work, recipe, shelf, warm=started_from, beside=beside).quality)
 
 
 def ablation(
@@ -66,7 +57,7 @@ def ablation(
     dimension: Annotated[int, typer.Option(help="Numbers a region.")] = 128,
     frozen_stages: Annotated[int, typer.Option(help="Of the trunk's 17 stages those that do not learn.")] = 6,
 ) -> None:
-    """Train the embedder with parts taken out, about twenty minutes each on two cores; needs the shelf of `embedder`.
+    """Train the embedder with parts taken out, about twenty minutes each on two cores.
 
     With --share, --epochs, --dimension or --frozen-stages: a point of the curves in docs/tried.md, which must not lie
     in the benchmark's folder.
@@ -74,14 +65,14 @@ def ablation(
     Example: python -m models.training ablation traditional --out var/training/ablations
     """
     from models.training.embedder.ablation import Ablation, Point, recipe_of, train_ablation
-    from models.training.embedder.shelf import GarmentShelf
 
     if which not in set(Ablation):
         raise typer.BadParameter(f"one of {', '.join(Ablation)}", param_hint="which")
     folder = out / (which if seed is None else f"{which}-{seed}")
     point = Point(epochs, share, dimension, frozen_stages)
     recipe = recipe_of(Ablation(which), seed=seed, point=point)
-    typer.echo(train_ablation(GarmentShelf(work / "shelf"), data_root(data), folder, recipe, trunk=trunk).quality)
+    root = data_root(data)
+    typer.echo(train_ablation(open_shelf(work, root), root, folder, recipe, trunk=trunk).quality)
 
 
 def blend(
@@ -89,12 +80,13 @@ def blend(
     second: Annotated[Path, typer.Argument(help="One that was trained on from it.")],
     version: Annotated[str, typer.Option(help="Version of the mean.")],
     work: Work = WORK,
+    data: Data = None,
 ) -> None:
     """Take the mean of two embedders' weights.
 
     Example: python -m models.training blend models/weights/embedder.onnx var/training/embedder.onnx --version 4
     """
     from models.training.embedder.blend import blend_embedders
-    from models.training.embedder.shelf import GarmentShelf
 
-    typer.echo(blend_embedders(first, second, work / "blend", GarmentShelf(work / "shelf"), version).quality)
+    shelf = open_shelf(work, data_root(data))
+    typer.echo(blend_embedders(first, second, work / "blend", shelf, version).quality)

@@ -23,15 +23,16 @@ def trade(
 ) -> None:
     """Make int8 and fp16 forms of the shipped networks and measure size, speed, agreement and quality.
 
-    Needs the shelf of `embedder`. Example: python -m models.training trade --out docs/export.md
+    Example: python -m models.training trade --out docs/export.md
     """
     from models.runtime.shipped import MODEL_NAMES
-    from models.training.embedder.shelf import GarmentShelf
+    from models.training.embedder.shelf import open_shelf
     from models.training.trade import calibration_images, compare_variants
     from models.training.trade_report import FoldQuality, markdown, page
 
-    quality = FoldQuality(data_root(data), GarmentShelf(work / "shelf"), garments=garments, distractors=distractors)
-    images = calibration_images(data_root(data), photos)
+    root = data_root(data)
+    quality = FoldQuality(root, open_shelf(work, root), garments=garments, distractors=distractors)
+    images = calibration_images(root, photos)
     outcomes = compare_variants(weights, images, work / "trade", quality, networks or MODEL_NAMES)
     asked = (
         f"{photos} photos of the calibration fold, half of them to calibrate int8; quality on at most {garments} "

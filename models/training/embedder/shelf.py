@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zlib import crc32
 
@@ -23,7 +24,8 @@ from models.regions import garment_outline
 from models.taxonomy import Category, slots_of
 from models.training.data.garment_picture import GarmentPicture, Mask, Pixels, fill_polygon
 from models.training.data.outlines import read_mask
-from models.training.data.readers import SAME_DESIGN, Fold, GarmentPhoto, JudgedPair
+from models.training.data.readers import SAME_DESIGN, Fold, GarmentPhoto, JudgedPair, read_garments
+from models.training.data.street_garments import read_street_garments
 from models.types import Landmarks
 
 SHELF_SIDE = 344
@@ -99,6 +101,25 @@ class GarmentShelf:
                 found.setdefault(place[pair.a], []).append(place[pair.b])
                 found.setdefault(place[pair.b], []).append(place[pair.a])
         return found
+
+
+def open_shelf(
+    work: Path,
+    root: Path,
+    more: Iterable[GarmentPhoto] = (),
+    more_labels: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> GarmentShelf:
+    """The shelf in `work`, filled when first asked for with what `complete` and `street` left there and `more`.
+
+    Raises FileNotFoundError where they did not run.
+    """
+    folder = work / "shelf"
+    if not folder.exists():
+        entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
+        worn, worn_labels = read_street_garments(root, work / "street")
+        labels = {entry["photo"]: entry for entry in entries} | worn_labels | dict(more_labels)
+        fill_shelf(folder, [*read_garments(root), *worn, *more], labels)
+    return GarmentShelf(folder)
 
 
 def fill_shelf(folder: Path, garments: Iterable[GarmentPhoto], labels: Mapping[str, Mapping[str, Any]]) -> int:

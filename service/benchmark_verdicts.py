@@ -24,7 +24,8 @@ from models.types import DescribedGarment, RegionEmbeddings
 from service.beside import stand_beside
 from service.compare import compare_garments, compare_known
 from service.judging import LEAST_JUDGED, Rules
-from service.verdict import Match, evidence_in, judge
+from service.resemblance import evidence_in
+from service.verdict import Match, judge
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,8 @@ from models.blank import Opinion, alike_regions, share_a_blank
 from models.crowd import others_of
 from models.taxonomy import REGIONS
 from service.policy import Policy
-from service.verdict import Beside, Resemblance, evidence_in, find_region
+from service.resemblance import Resemblance, evidence_in, find_region
+from service.verdict import Beside
 
 MOST_ON_A_BLANK = 64
 """Of many hits so many are compared with each other, the first: a picture may be registered ten thousand times."""

@@ -29,9 +29,10 @@ from service.judging import Rules, warnings_of
 from service.observability import Metrics
 from service.policy import Policy
 from service.requests import CompareFields, SearchFields
+from service.resemblance import Resemblance, is_same_photo
 from service.schemas import GarmentOut, ImageOut, ItemOut, VersionsOut, garment_fields, match_fields
 from service.schemas_compare import ComparedPhotoOut, CompareOut, FoundGarmentOut, FoundOut, PairOut, SearchOut
-from service.verdict import Resemblance, Verdict, gravest, is_same_photo, judge
+from service.verdict import Verdict, gravest, judge
 
 RANKED_FOR_EACH = 10
 """Hits by S that are ranked by likeness for each one wanted: a back view of the same colour may lie deep."""

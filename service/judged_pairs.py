@@ -16,7 +16,8 @@ from models.taxonomy import REGION_COUNT, REGIONS, RegionName
 from models.types import DescribedGarment, DescribedPhoto
 from service.compare import closest_garment
 from service.judging import Rules
-from service.verdict import Resemblance, Verdict
+from service.resemblance import Resemblance
+from service.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

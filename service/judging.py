@@ -24,9 +24,10 @@ from service.picture_evidence import PictureEvidence
 from service.picture_verdict import judge_picture
 from service.policy import Policy
 from service.requests import apply_weights
+from service.resemblance import Resemblance, evidence_in
 from service.schemas import MatchOut, WarningOut, warning_out
 from service.schemas_pictures import PictureMatchOut, PictureOut
-from service.verdict import Beside, Resemblance, evidence_in, judge
+from service.verdict import Beside, judge
 
 LEAST_JUDGED = 20
 """Hits that a garment is judged among, however few are asked for: no match depends on the length of its list."""

@@ -12,7 +12,8 @@ from models.evidence import Evidence
 from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.weighting import WeightTable
 from service.policy import Policy
-from service.verdict import RegionFinding, kind_of
+from service.resemblance import RegionFinding
+from service.verdict import kind_of
 
 FALSE_ALARMS = 0.01
 """Share of untouched photos without a registered original that may be called copies here: what the benchmark asks for.

@@ -1,8 +1,4 @@
-"""Hit → Verdict: what agrees, what was altered, and which kind of copy that is. The rules are product.md's.
-
-A region *agrees* where its cosine, less what its colour relative to the garment's costs, passes the policy, and is
-*altered* where it does not, or where one garment has none (`absent`) and the other shows one. Out of frame and occluded
-count as nothing.
+"""Resemblance → Verdict: the kind of copy that agreeing and altered regions make, by the rules of product.md.
 
 *image copy*: the same photo, nothing altered. *design copy*: nothing altered. *partial copy*: one or two altered, and
 at least two agreeing regions that carry half of the weight that counts; of a reused photo too, which is then marked as
@@ -19,20 +15,15 @@ the copy. Its verdict is then at most *similar*, `first` is "query", and `kind` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
-
-from models.fingerprint import fingerprint_distance
-from models.regions import absent_once
 from models.taxonomy import REGIONS, RegionName
-from models.types import DescribedGarment, MissingReason
 from models.weighting import RegionWeights
 from service.picture_evidence import PictureEvidence
 from service.policy import GroupPolicy, Policy
+from service.resemblance import RegionFinding, Resemblance, evidence_in, find_region, seen_in_place, shows_same_photo
 
 
 class Verdict(StrEnum):
@@ -61,26 +52,6 @@ class First(StrEnum):
     CATALOGUE = "catalogue"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Resemblance:
-    """Two garments compared region by region; region names are those of `theirs`, the catalogue's garment.
-
-    `cosines` and `colour_shifts` float32 (5,), NaN where not compared; `mirrored`: `ours` was flipped; `colour_change`
-    (ΔE): what all regions share of it; `our_background`, `their_background` float32 (5,): how plain each region is.
-    """
-
-    ours: DescribedGarment
-    theirs: DescribedGarment
-    score: float
-    mirrored: bool
-    cosines: npt.NDArray[np.float32]
-    colour_shifts: npt.NDArray[np.float32]
-    colour_change: float
-    our_background: npt.NDArray[np.float32]
-    their_background: npt.NDArray[np.float32]
-    picture: PictureEvidence | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What else our garment resembles: how much every other item (`evidence_in`), and whether they share a blank."""
@@ -90,22 +61,6 @@ class Beside:
 
 
 ALONE = Beside()
-
-
-@dataclass(frozen=True, slots=True)
-class RegionFinding:
-    """One region of a match. `weight` is its share of all five; `agrees` is None where it counts as nothing.
-
-    `reason` says why it was not compared; `alike` how much of it is the same where the picture is (0..1).
-    """
-
-    name: RegionName
-    weight: float
-    cosine: float | None
-    colour_shift: float | None
-    agrees: bool | None
-    reason: MissingReason | None
-    alike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +95,9 @@ def judge(
     evidence, charge = float(evidence_in([resemblance], policy)[0]), policy.charge(beside.others)
     probability = rules.calibration.probability(evidence - charge)
     picture = resemblance.picture
-    same_photo = _is_same_photo(resemblance, policy)
+    same_photo = shows_same_photo(resemblance, policy)
     if picture is not None and picture.same is not None and same_photo:
-        in_place = tuple(_seen_in_place(finding, resemblance.theirs, picture, policy) for finding in regions)
+        in_place = tuple(seen_in_place(finding, resemblance.theirs, picture, policy) for finding in regions)
         regions = in_place if any(finding.alike is not None for finding in in_place) else regions
         probability = max(probability, picture.same.confidence)
     kind = kind_of(regions, same_photo, policy)
@@ -169,54 +124,9 @@ def judge(
     return Match(verdict, kind, probability, same_photo, first, regions, tuple(warnings), told)
 
 
-def evidence_in(found: Sequence[Resemblance], policy: Policy) -> npt.NDArray[np.floating]:
-    """float64 (N,): what speaks for copying in each resemblance (`models.likelihood`), whatever the others are."""
-    rows = [(one.cosines, one.our_background, one.their_background) for one in found]
-    cosines, ours, theirs = np.array(rows).reshape(-1, 3, len(REGIONS)).transpose(1, 0, 2)
-    return policy.evidence(cosines, ours, theirs, np.array([one.colour_change for one in found]))
-
-
 def gravest(verdicts: Iterable[Verdict], otherwise: Verdict) -> Verdict:
     """The gravest of some verdicts, `otherwise` where there are none."""
     return max(verdicts, key=lambda verdict: verdict.gravity, default=otherwise)
-
-
-def is_same_photo(ours: DescribedGarment, theirs: DescribedGarment, most_bits: int) -> bool:
-    """Whether the two crops show one photo, either way round, by the distance of their PDQ fingerprints."""
-    fingerprints = (ours.fingerprint, ours.mirrored_fingerprint)
-    return any(fingerprint_distance(mine, theirs.fingerprint) <= most_bits for mine in fingerprints)
-
-
-def _is_same_photo(resemblance: Resemblance, policy: Policy) -> bool:
-    """Pixels decide where they were compared; else any print, the whole photo's or the crop's."""
-    picture = resemblance.picture
-    if picture is not None and (picture.same is not None or picture.is_same(policy)):
-        return picture.is_same(policy)
-    return is_same_photo(resemblance.ours, resemblance.theirs, policy.same_photo_distance)
-
-
-def _seen_in_place(
-    finding: RegionFinding, theirs: DescribedGarment, picture: PictureEvidence, policy: Policy
-) -> RegionFinding:
-    """In the same picture the pixels tell better than embeddings what was altered, under watermarks and filters too.
-
-    What is not shown of it, or has no place in the registered photo, counts as nothing.
-    """
-    alike = picture.share_alike(theirs.region(finding.name))
-    agrees = None if alike is None else alike >= policy.pictures.least_alike
-    return replace(finding, agrees=agrees, alike=alike)
-
-
-def find_region(name: RegionName, resemblance: Resemblance, weight: float, rules: GroupPolicy) -> RegionFinding:
-    """What embeddings tell of one region."""
-    cosine = float(resemblance.cosines[name.row])
-    if not np.isnan(cosine):
-        shift = float(resemblance.colour_shifts[name.row])
-        return RegionFinding(name, weight, cosine, shift, rules.agrees(name, cosine, shift), None)
-    ours = resemblance.ours.region(name.mirrored if resemblance.mirrored else name)
-    theirs = resemblance.theirs.region(name)
-    opinion = False if absent_once(ours, theirs) else None
-    return RegionFinding(name, weight, None, None, opinion, ours.reason or theirs.reason)
 
 
 def kind_of(regions: tuple[RegionFinding, ...], same_photo: bool, policy: Policy) -> Verdict:

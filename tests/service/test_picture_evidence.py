@@ -15,7 +15,8 @@ from models.types import DescribedGarment, Region
 from models.weighting import RegionWeights
 from service.picture_evidence import PictureEvidence, shows
 from service.picture_verdict import judge_picture
-from service.verdict import Match, Resemblance, Verdict, judge
+from service.resemblance import Resemblance
+from service.verdict import Match, Verdict, judge
 from tests.factories import make_garment
 from tests.policies import make_policy
 

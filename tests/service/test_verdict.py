@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from models.taxonomy import REGIONS, Category, RegionName, WeightGroup
 from models.types import DescribedGarment, MissingReason, Region
 from models.weighting import RegionWeights
-from service.verdict import Beside, First, Match, Resemblance, Verdict, gravest, judge
+from service.resemblance import Resemblance
+from service.verdict import Beside, First, Match, Verdict, gravest, judge
 from tests.factories import make_garment
 from tests.policies import make_policy
 

@@ -32,7 +32,6 @@ from service.judging import Rules
 from service.verdict import Match, Verdict
 
 Floats = npt.NDArray[np.float64]
-SETS = tuple(plan.name for plan in PUBLISHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,8 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
     edits = {}
     main = untouched.rows.largest
     alone = [answer for answer, chosen in zip(quiet, main.tolist(), strict=True) if chosen]
-    for name in SETS:
+    for plan in PUBLISHED:
+        name = plan.name
         copies = _see(shelf, photos.copies[name], name).largest()
         answers = answer_all(copies, gallery, rules, f"judging {name}")
         found = [match_of(answer, gallery, answer.owner) for answer in answers]
@@ -104,7 +104,7 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
         lines.append(_line_of_regions(name, copies, originals, rules))
         groups = copies.rows.groups, untouched.rows.groups[main]
         calibrations += calibrations_of(name, (answers, alone), groups, gallery)
-        ranking = rank(shelf.trial(name, SHIPPED, rules.policy.least_weight), rules.weights)
+        ranking = rank(shelf.trial(plan, SHIPPED, rules.policy.least_weight), rules.weights)
         edits[name] = tuple(_by_edit(answers, found, places, ranking))
     lines.append(_line("false alarms: photos with no copy registered, called a copy", "≤ 0.01", *_alarms(quiet)))
     lines += _lines_of_negatives(shelf, rules, gallery)

@@ -10,7 +10,7 @@ from models.benchmark.embeddings import Embedded, Network, embed_once, ensemble,
 from models.benchmark.methods import QUESTIONS, SHIPPED, Method, methods_of, methods_under_uniform_prior
 from models.benchmark.photos import Photos, Studio
 from models.benchmark.ranking import Ranking, Trial, rank
-from models.benchmark.sets import PUBLISHED, STANDARD, UNIFORM
+from models.benchmark.sets import PUBLISHED, UNIFORM, SetPlan
 from models.benchmark.table import Gain, Line, gain_of, lines_of
 from models.manifest import read_manifest
 from models.runtime.describe import PhotoDescriber, models_version
@@ -40,17 +40,17 @@ class Shelf:
     def embedded(self, paths: Sequence[Path], network: str, words: str) -> Embedded:
         return embed_once(paths, self.networks[network], self.folder, f"{network}: {words}")
 
-    def trial(self, name: str, network: str, least_weight: float) -> Trial:
-        """Originals, the copies of set `name` and what is in its way: hard negatives too, but for the standard sets."""
+    def trial(self, plan: SetPlan, network: str, least_weight: float) -> Trial:
+        """Originals, the copies of a set and what is in its way."""
         photos = self.photos
         parts = [
             largest(self.embedded(photos.training, network, "strangers")),
             self.embedded(photos.street, network, "strangers in the street"),
         ]
-        if not name.startswith(STANDARD.name):
+        if plan.among_negatives:
             parts.append(largest(self.embedded(photos.negatives, network, "hard negatives")))
         originals = largest(self.embedded(photos.originals, network, "originals"))
-        copies = largest(self.embedded(photos.copies[name], network, name))
+        copies = largest(self.embedded(photos.copies[plan.name], network, plan.name))
         return Trial(originals, copies, joined(*parts), photos.groups, least_weight)
 
 
@@ -72,16 +72,16 @@ def largest(embedded: Embedded) -> Embedded:
 def measure_sets(shelf: Shelf, learned: WeightTable, least_weight: float) -> list[SetReport]:
     """The published sets, then two of them under a uniform prior."""
     methods = methods_of(shelf.networks, learned)
-    reports = [_measure(shelf, plan.name, methods, least_weight) for plan in PUBLISHED]
+    reports = [_measure(shelf, plan, methods, least_weight) for plan in PUBLISHED]
     asked_again = methods_under_uniform_prior(methods)
-    return reports + [_measure(shelf, plan.name, asked_again, least_weight) for plan in UNIFORM]
+    return reports + [_measure(shelf, plan, asked_again, least_weight) for plan in UNIFORM]
 
 
-def _measure(shelf: Shelf, name: str, methods: Sequence[Method], least_weight: float) -> SetReport:
+def _measure(shelf: Shelf, plan: SetPlan, methods: Sequence[Method], least_weight: float) -> SetReport:
     rankings: dict[str, Ranking] = {}
     gallery = 0
     for networks in dict.fromkeys(method.networks for method in methods):
-        trial = _combined([shelf.trial(name, network, least_weight) for network in networks])
+        trial = _combined([shelf.trial(plan, network, least_weight) for network in networks])
         gallery = trial.gallery
         for method in methods:
             if method.networks == networks:
@@ -93,7 +93,7 @@ def _measure(shelf: Shelf, name: str, methods: Sequence[Method], least_weight: f
         if rankings.keys() >= {asked.method, asked.other}
     ]
     copies = len(next(iter(rankings.values())).owners)
-    return SetReport(name, len(shelf.photos.originals), copies, gallery, tuple(lines), tuple(gains))
+    return SetReport(plan.name, len(shelf.photos.originals), copies, gallery, tuple(lines), tuple(gains))
 
 
 def _combined(trials: Sequence[Trial]) -> Trial:

@@ -40,6 +40,11 @@ class SetPlan:
     uniform: bool = False
     every_edit: bool = False
 
+    @property
+    def among_negatives(self) -> bool:
+        """Whether garments with three or more regions changed are in the way: where always two are altered."""
+        return self.fewest > 1
+
 
 STANDARD = SetPlan("standard", 1.0, 1, 2, 0.0, other_category=0.1)
 HARD = SetPlan("hard", 0.5, 2, 2, 0.15, other_category=0.2)

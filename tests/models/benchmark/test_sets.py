@@ -53,3 +53,8 @@ def test_what_was_made_under_another_plan_is_made_anew() -> None:
     plans = (*PUBLISHED, NEGATIVE, *UNIFORM, replace(HARD, hardness=2.0))
     assert len({plan_digest(plan) for plan in plans}) == len(plans)
     assert plan_digest(STANDARD) == plan_digest(replace(STANDARD))
+
+
+def test_hard_negatives_are_in_the_way_of_hard_copies_alone() -> None:
+    """Under a uniform prior as under the odds of the file."""
+    assert [plan.among_negatives for plan in (*PUBLISHED, *UNIFORM)] == [False, True, True, False, True]

@@ -84,7 +84,7 @@ def _locate(name: RegionName, landmarks: Landmarks, width: int, height: int) -> 
 def _box_of(name: RegionName, landmarks: Landmarks) -> Box | None:
     category = landmarks.category
     if category.is_bottom:
-        # Compared as a whole until bottoms have regions of their own (product.md).
+        # Compared as a whole until bottoms have regions of their own.
         return Box.around(landmarks.points_xy) if name is RegionName.WAIST else None
     if name in (RegionName.LEFT_SLEEVE, RegionName.RIGHT_SLEEVE):
         return _sleeve(name, landmarks) if category.has_sleeves else None

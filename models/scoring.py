@@ -4,7 +4,7 @@
 
 Rows are unit vectors, so among items that share one visibility mask S is the inner product of the concatenated rows
 with a query whose rows are scaled by λ_r / Σλ: weights change per request and the index stays as it is.
-Source: PS-Net (CVPR 2020), section 3; the renormalisation is product.md's.
+Source: PS-Net (CVPR 2020), section 3; that what was not compared is left out of the sum is ours.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def colour_shifts(query: RegionEmbeddings, item: RegionEmbeddings) -> Floats:
     """float32 (5,): each region's colour change (CIELAB ΔE) beyond the change common to all; NaN if not compared.
 
     The common change is the median over compared regions, so another colourway moves none of them, and up to two of
-    five recoloured regions stand out (product.md, "Colour").
+    five recoloured regions stand out.
     """
     compared = query.visible & item.visible
     shifts = np.full(REGION_COUNT, np.nan, dtype=np.float32)

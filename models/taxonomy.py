@@ -53,7 +53,7 @@ class Category(StrEnum):
 
 
 class WeightGroup(StrEnum):
-    """Categories that share region weights and calibration (product.md, "Weight groups")."""
+    """Categories that share region weights and calibration."""
 
     T_SHIRT = "t_shirt"
     LONG_SLEEVE_TOP = "long_sleeve_top"

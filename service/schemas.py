@@ -1,4 +1,4 @@
-"""What goes over the wire, as product.md names it. Boxes and points are pixels of the upright photo."""
+"""What goes over the wire. Boxes and points are pixels of the upright photo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resemblance → Verdict: the kind of copy that agreeing and altered regions make, by the rules of product.md.
+"""Resemblance → Verdict: the kind of copy that agreeing and altered regions make, by these rules:
 
 *image copy*: the same photo, nothing altered. *design copy*: nothing altered. *partial copy*: one or two altered, and
 at least two agreeing regions that carry half of the weight that counts; of a reused photo too, which is then marked as

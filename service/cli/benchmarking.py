@@ -31,7 +31,7 @@ def benchmark(
     ] = None,
     quick: Annotated[bool, typer.Option(help="A small run, to see that all works.")] = False,
 ) -> None:
-    """Measure both benchmark sets on real photos: methods, gains, verdicts, kinds of edits.
+    """Measure the three benchmark sets on real photos: methods, gains, verdicts, kinds of edits.
 
     Every photo is looked at once and kept in the cache: stopped, a run goes on there, and another embedder costs its
     embedding time only.

@@ -52,7 +52,7 @@ def set_weights(
     _put(group, {"weights": given}, reason, url, data_dir)
 
 
-@app.command(epilog="Example: [bold]selvedge weights rollback t_shirt learned-2[/bold]")
+@app.command(epilog="Example: [bold]selvedge weights rollback t_shirt learned-5[/bold]")
 def rollback(
     group: Group,
     version: Annotated[str, typer.Argument(help="An earlier version, or what an answer names as versions.weights.")],

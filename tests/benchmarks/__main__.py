@@ -34,7 +34,7 @@ def main(
 ) -> None:
     """Measure quality and speed on real photos.
 
-    Example: python -m tests.benchmarks detector copies --output docs/benchmark.md
+    Example: python -m tests.benchmarks detector copies --output var/benchmark.md
     """
     root = data_root(data)
     if not (root / "garments").is_dir():

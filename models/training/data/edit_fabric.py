@@ -174,7 +174,7 @@ def add_pocket(picture: GarmentPicture, name: RegionName, rng: np.random.Generat
 
 
 def mirror_print(picture: GarmentPicture, name: RegionName) -> GarmentPicture | None:
-    """The chest's or waist's content flipped left to right: still the same design (product.md)."""
+    """The chest's or waist's content flipped left to right: still the same design."""
     area = region_area(picture, name)
     if name not in TORSO or not area.any():
         return None

@@ -22,15 +22,22 @@ Floats = npt.NDArray[np.float32]
 Opinion = bool | None
 
 
-def share_a_blank(items: Sequence[Hashable], opinions: Sequence[Sequence[Opinion]], alike: Booleans) -> list[bool]:
+def share_a_blank(
+    items: Sequence[Hashable],
+    opinions: Sequence[Sequence[Opinion]],
+    alike: Booleans,
+    counted: Sequence[bool] | None = None,
+) -> list[bool]:
     """For each of n matches, whether what it shares with the query is a blank.
 
     `items` says which item it is of; `opinions` (n, 5) where it agrees with the query, where not, and where nothing is
-    known; `alike` bool (n, n, 5): the regions in which two matches agree with each other.
+    known; `alike` bool (n, n, 5): the regions in which two matches agree with each other; `counted`: which matches may
+    be other designs to the rest, all unless said.
     """
     agreeing = np.array([[opinion is True for opinion in row] for row in opinions], dtype=np.bool_).reshape(-1, 5)
     altered = np.array([[opinion is False for opinion in row] for row in opinions], dtype=np.bool_).reshape(-1, 5)
-    return [_is_blank(place, items, agreeing, altered, alike) for place in range(len(items))]
+    others = np.array(counted or [True] * len(items), dtype=np.bool_)
+    return [_is_blank(place, items, agreeing, altered, alike, others) for place in range(len(items))]
 
 
 def alike_regions(vectors: Floats, least_cosines: npt.ArrayLike) -> Booleans:
@@ -39,11 +46,13 @@ def alike_regions(vectors: Floats, least_cosines: npt.ArrayLike) -> Booleans:
     return np.asarray(cosines >= np.asarray(least_cosines))
 
 
-def _is_blank(place: int, items: Sequence[Hashable], agreeing: Booleans, altered: Booleans, alike: Booleans) -> bool:
+def _is_blank(
+    place: int, items: Sequence[Hashable], agreeing: Booleans, altered: Booleans, alike: Booleans, others: Booleans
+) -> bool:
     shared, differing = agreeing[place], altered[place]
     if not differing.any():
         return False
-    on_it = agreeing[:, shared].all(axis=1) & altered[:, differing].all(axis=1)
+    on_it = others & agreeing[:, shared].all(axis=1) & altered[:, differing].all(axis=1)
     designs = [place]
     for other in np.flatnonzero(on_it).tolist():
         another = items[other] not in {items[design] for design in designs}

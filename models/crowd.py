@@ -30,14 +30,18 @@ def crowd_of(others: Sequence[float]) -> float:
     return float(np.mean(counted)) if counted else float("-inf")
 
 
-def others_of(items: Sequence[Hashable], evidence: Sequence[float]) -> list[list[float]]:
+def others_of(
+    items: Sequence[Hashable], evidence: Sequence[float], counted: Sequence[bool] | None = None
+) -> list[list[float]]:
     """For each match the evidence of every other item, its best where it was found more than once.
 
-    `items` and `evidence`, one a match, say which item it is of and how much speaks for it.
+    `items` and `evidence`, one a match, say which item it is of and how much speaks for it; `counted`, which matches
+    are others to the rest: all, unless said.
     """
     best: dict[Hashable, float] = {}
-    for item, found in zip(items, evidence, strict=True):
-        best[item] = max(found, best.get(item, found))
+    for item, found, counts in zip(items, evidence, counted or [True] * len(items), strict=True):
+        if counts:
+            best[item] = max(found, best.get(item, found))
     return [[found for other, found in best.items() if other != item] for item in items]
 
 

@@ -25,7 +25,7 @@ from models.weighting import RegionWeights
 from service.access.tenancy import TenantCatalogue
 from service.capacity import Capacity
 from service.images import PhotoReader
-from service.judging import Rules, warnings_of
+from service.judging import ONLY_WAIST, Rules, warnings_of
 from service.observability import Metrics
 from service.policy import Policy
 from service.requests import CompareFields, SearchFields
@@ -110,10 +110,11 @@ class Comparer:
     def _find(
         self, garment: DescribedGarment, fields: SearchFields, catalogue: TenantCatalogue, rules: Rules
     ) -> FoundGarmentOut:
+        bottom = garment.detection.category.is_bottom
         query = Query(
             garment.embeddings,
             garment.mirrored,
-            RegionWeights.equal(),
+            ONLY_WAIST if bottom else RegionWeights.equal(),
             self.reader.models_version,
             top_k=min(MOST_RANKED, RANKED_FOR_EACH * fields.top_k),
             min_score=fields.min_score,

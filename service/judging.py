@@ -13,8 +13,9 @@ from index.reading import FoundGarment
 from index.types import Hit
 from models.background import Cohort
 from models.errors import InvalidValue
+from models.evidence import CANDIDATES
 from models.scoring import common_colour_change
-from models.taxonomy import RegionName, WeightGroup
+from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.types import DescribedGarment
 from models.weighting import RegionWeights, WeightTable
 from service.beside import stand_beside
@@ -33,6 +34,10 @@ LEAST_JUDGED = 20
 """Hits that a garment is judged among, however few are asked for: no match depends on the length of its list."""
 
 
+ONLY_WAIST = RegionWeights(np.array([float(name is RegionName.WAIST) for name in REGIONS]))
+"""Of a bottom, which is compared as a whole; less than all would be too little weight for a search."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What verdicts follow from beside the photos: learned weights, policy, and what plain regions are measured by."""
@@ -42,11 +47,17 @@ class Rules:
     cohort: Cohort
 
     def weights_of(self, group: WeightGroup, changes: dict[RegionName, float] | None) -> RegionWeights:
-        """Raises InvalidField where the caller's changes leave a group no weight above zero."""
+        """Those of a group, with the caller's changes; a bottom's are its waist's alone, whatever the table says of
+        regions that it does not have. Raises InvalidField where the changes leave no weight above zero."""
         try:
-            return apply_weights(self.weights.of(group), changes)
+            weights = apply_weights(self.weights.of(group), changes)
         except InvalidValue as error:
             raise InvalidField.at("/weights", f"leave no weight above zero for {group}") from error
+        if group is not WeightGroup.BOTTOM:
+            return weights
+        if not weights.values[RegionName.WAIST.row]:
+            raise InvalidField.at("/weights/waist", f"leaves no weight above zero for {group}")
+        return ONLY_WAIST
 
     def versions(self, models_version: str, sequence: int) -> Versions:
         return Versions(models_version, self.weights.version, self.policy.version, sequence)
@@ -70,8 +81,9 @@ def weigh_hits(
     kept: Container[int] = (),
     by_score: bool = False,
 ) -> list[WeighedHit]:
-    """The `most` hits that look most like what our garment was copied from, best first, to be judged beside each other;
-    `CANDIDATES` should have been looked for.
+    """The `most` hits that look most like what our garment was copied from, best first; `CANDIDATES` at least should
+    have been looked for. All are judged beside the same ones, the first `LEAST_JUDGED` of the `CANDIDATES` best by S
+    and those `kept`: how many are asked for changes neither the order nor a verdict.
 
     S takes an altered region for as much as it differs, evidence for no more than that it was altered: by the first
     the original of a copy may stand behind look-alikes, and before them by the second. `by_score`: in the order of S
@@ -82,10 +94,16 @@ def weigh_hits(
     standing = scores if by_score else rules.policy.standing(evidence_in(found, rules.policy), scores)
     # Where nothing was compared nothing speaks against copying either: what only a print found stands last.
     compared = [not np.isnan(hit.cosines).all() for hit in hits]
-    order = sorted(range(len(hits)), key=lambda row: (not compared[row], -standing[row], hits[row].item_id))
-    places = [row for place, row in enumerate(order) if place < most or hits[row].garment_id in kept]
+    by_s = sorted(range(len(hits)), key=lambda row: (-scores[row], hits[row].item_id))
+    beyond = dict(zip(by_s, (place >= CANDIDATES for place in range(len(hits))), strict=True))
+    order = sorted(
+        range(len(hits)), key=lambda row: (not compared[row], beyond[row], -standing[row], hits[row].item_id)
+    )
+    kept_rows = {row for row in order if hits[row].garment_id in kept}
+    places = [row for place, row in enumerate(order) if place < most or row in kept_rows]
+    foremost = {*order[:LEAST_JUDGED], *kept_rows}
     hits, found = [hits[row] for row in places], [found[row] for row in places]
-    beside = stand_beside([hit.item_id for hit in hits], found, rules.policy)
+    beside = stand_beside([hit.item_id for hit in hits], found, rules.policy, [row in foremost for row in places])
     return [WeighedHit(*parts) for parts in zip(hits, found, beside, strict=True)]
 
 

@@ -176,14 +176,18 @@ def _judge_garment(
     matches = [match for match in matches if match.same_photo or match.score >= least]
     # Otherwise they stay in the order of the hits. One an item, its best.
     best: dict[str, MatchOut] = {}
-    for match in sorted(matches, key=lambda match: (not match.same_photo, not match.kind.is_copy)):
+    for match in sorted(matches, key=_from_the_gravest):
         best.setdefault(match.item_id, match)
-    matches = list(best.values())[: asked.fields.top_k]
     return CheckedGarmentOut(
         **garment_fields(garment, warnings_of(garment, policy)),
-        verdict=gravest((match.verdict for match in matches), Verdict.CLEAR),
-        matches=matches,
+        verdict=gravest((match.verdict for match in best.values()), Verdict.CLEAR),
+        matches=list(best.values())[: asked.fields.top_k],
     )
+
+
+def _from_the_gravest(match: MatchOut) -> tuple[bool, bool, bool]:
+    """What accuses before what does not, since it came first; of either the same photo first, then kinds of copies."""
+    return not match.verdict.is_copy, not match.same_photo, not match.kind.is_copy
 
 
 def _unattached(

@@ -17,6 +17,7 @@ from service.access.gate import caller_of
 from service.bodies import FIELDS_BYTES, beside_the_loop, largest_form, largest_json
 from service.early_refusal import refuse_early
 from service.errors import InvalidField, UnsupportedBody, UploadTooLarge
+from service.judging import ONLY_WAIST
 from service.problems import invalid_fields
 from service.requests_weights import MOST_PHOTOS, LearnFields, PutWeightsFields
 from service.routes.documented import either_body_of, json_body_of, problems, service_of
@@ -74,7 +75,8 @@ async def put_weights(request: Request, group: WeightGroup) -> SetWeightsOut:
             raise InvalidField.at(
                 "/weights/waist", "a bottom is its waist region alone, which needs a weight above zero"
             )
-        weights = RegionWeights(np.array([fields.weights[name] for name in REGIONS]))
+        given = RegionWeights(np.array([fields.weights[name] for name in REGIONS]))
+        weights = ONLY_WAIST if group is WeightGroup.BOTTOM else given
         made = await asyncio.to_thread(service.weights.put, group, weights, key_id, fields.reason)
     await asyncio.to_thread(service.rules.refresh)
     log.info("weights_set", group=group.value, version=made.version, source=made.source.value, key_id=key_id)

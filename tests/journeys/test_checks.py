@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,32 @@ async def test_a_told_bottom_is_at_most_similar(client: httpx.AsyncClient) -> No
     answer = (await check(client, photo(1), category="skirt")).json()
     match = answer["garments"][0]["matches"][0]
     assert (answer["verdict"], match["same_photo"]) == ("similar", True)
+
+
+async def test_a_bottom_is_found_by_its_waist_whatever_the_other_regions_weigh(client: httpx.AsyncClient) -> None:
+    """It has no other region: a fifth of all weight would be too little for a search."""
+    await add(client, "SKU-1", photo(1), category="skirt")
+    found = await client.post("/search", files={"image": photo(1)}, data={"category": "skirt"})
+    assert [hit["item_id"] for hit in found.json()["garments"][0]["hits"]] == ["SKU-1"]
+    equal = dict.fromkeys(("collar", "chest", "waist", "left_sleeve", "right_sleeve"), 1)
+    put = await client.put("/weights/bottom", json={"weights": equal})
+    assert put.json()["weights"]["waist"] == 1
+    for asked in ({}, {"weights": json.dumps(equal)}):
+        match = (await check(client, photo(1), category="skirt", **asked)).json()["garments"][0]["matches"][0]
+        assert (match["score"], match["regions"]["waist"]["weight"]) == (pytest.approx(1), 1)
+    nothing = await check(client, photo(1), category="skirt", weights=json.dumps({"waist": 0, "collar": 1}))
+    assert (nothing.status_code, nothing.json()["errors"][0]["pointer"]) == (422, "/weights/waist")
+
+
+async def test_a_short_list_hides_no_copy_behind_a_later_listing(client: httpx.AsyncClient) -> None:
+    """One item was published after the photo and cannot be its original; the other one was before."""
+    await add(client, "LATER", photo(1), published_at="2026-05-01T00:00:00Z")
+    original = encode(with_other_region(draw_pattern(1), RegionName.CHEST))
+    await add(client, "EARLIER", original, published_at="2026-01-01T00:00:00Z")
+    for most in (1, 2):
+        answer = (await check(client, photo(1), published_at="2026-03-01T00:00:00Z", top_k=most)).json()
+        matches = answer["garments"][0]["matches"]
+        assert (answer["verdict"], matches[0]["item_id"], len(matches)) == ("partial_copy", "EARLIER", most)
 
 
 async def test_two_photos_are_compared_without_registering_them(client: httpx.AsyncClient) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from index.types import Hit, ItemDetails
 from models.background import Cohort
 from models.taxonomy import RegionName, WeightGroup
 from models.types import RegionEmbeddings
 from models.weighting import RegionWeights, WeightTable
+from service.errors import InvalidField
 from service.judging import Rules, judge_hits, weigh_hits
 from service.schemas import MatchOut
 from service.verdict import Verdict
@@ -99,6 +101,29 @@ def test_a_hit_of_which_no_region_was_compared_stands_last() -> None:
     unseen = replace(hit("print", 0.0, 2), cosines=np.full(5, np.nan, np.float32))
     hits = [unseen, hit("stranger", 0.1, 1)]
     assert [one.hit.item_id for one in weigh_hits(make_garment(2), hits, RULES)] == ["stranger", "print"]
+
+
+@pytest.mark.parametrize("most", [25, 60])
+def test_a_longer_list_changes_nothing_of_a_shorter_one(most: int) -> None:
+    """Neither the order nor what a match is judged beside: crowd and blank are those of the first twenty."""
+    in_colours = [on_the_blank(f"colour-{n:02}", n, chest=1) for n in range(18)]
+    prints = [on_the_blank(f"print-{n:02}", 20 + n, chest=2 + n) for n in range(42)]
+    hits = [replace(one, score=0.95 - place / 200) for place, one in enumerate([*in_colours, *prints])]
+    hits[45] = replace(hits[45], cosines=np.full(5, 0.95, np.float32))
+    shorter, longer = weigh_hits(make_garment(2), hits[:40], RULES), weigh_hits(make_garment(2), hits, RULES, most)
+    assert (len(shorter), len(longer)) == (20, most)
+    assert [one.hit.item_id for one in longer[:20]] == [one.hit.item_id for one in shorter]
+    assert [one.beside for one in longer[:20]] == [one.beside for one in shorter]
+    assert judge_hits(longer[:20], EQUAL, RULES, None) == judge_hits(shorter, EQUAL, RULES, None)
+
+
+def test_a_bottom_weighs_its_waist_alone() -> None:
+    """Whatever a table says of regions that it does not have."""
+    equal = replace(RULES, weights=WeightTable("equal", dict.fromkeys(WeightGroup, EQUAL)))
+    assert equal.weights_of(WeightGroup.BOTTOM, None).as_dict()[RegionName.WAIST] == 1
+    assert equal.weights_of(WeightGroup.T_SHIRT, None) is EQUAL
+    with pytest.raises(InvalidField):
+        equal.weights_of(WeightGroup.BOTTOM, {RegionName.WAIST: 0.0})
 
 
 def test_only_the_foremost_are_judged_and_what_a_print_found_beside_them() -> None:

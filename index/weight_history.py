@@ -1,8 +1,8 @@
 """Every version that a weight group's region weights ever had, in the record: who changed them, when and why.
 
-A group's latest version is in force. Weights that were never changed follow those shipped with the networks; once
-somebody has changed them they stay until somebody changes them again. Weights are of the whole service, not of a
-tenant.
+A group's latest version is in force. Weights that were never changed follow those shipped with the networks, to a new
+release and back to an older one; once somebody has changed them they stay until somebody changes them again. Weights
+are of the whole service, not of a tenant.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class WeightVersion:
 
 @dataclass(frozen=True, slots=True)
 class WeightsInForce:
-    """The latest version of every group. `number` is the latest of them all."""
+    """The version of every group that counts. `number` is that of the latest in the record, in force or not."""
 
     number: int
     groups: Mapping[WeightGroup, WeightVersion]
@@ -73,7 +73,8 @@ class WeightsInForce:
 class WeightHistory:
     """The history in one record; may be used from any thread. Every method raises IndexUnavailable.
 
-    `shipped` is the table that lies beside the networks; it is taken over where nobody has changed a group yet.
+    `shipped` is the table that lies beside the networks; it is taken over where nobody has changed a group yet. Two
+    releases on one record follow there what each was shipped with: going back to the older one writes nothing.
     """
 
     def __init__(self, database: Database, shipped: WeightTable) -> None:
@@ -93,10 +94,11 @@ class WeightHistory:
             return _latest(connection)
 
     def in_force(self) -> WeightsInForce:
-        """The latest version of every group."""
+        """The latest version of every group, or what was shipped where nobody has changed it."""
         with self._database.reading() as connection:
-            groups = {group: _of_group(connection, group, limit=1)[0] for group in WeightGroup}
-        return WeightsInForce(max(one.number for one in groups.values()), groups)
+            latest = [_of_group(connection, group, limit=1)[0] for group in WeightGroup]
+            groups = {one.group: self._counting(connection, one) for one in latest}
+        return WeightsInForce(max(one.number for one in latest), groups)
 
     def versions(self, group: WeightGroup, limit: int, before: int | None = None) -> list[WeightVersion]:
         """A group's versions, latest first, those with a number below `before`."""
@@ -124,7 +126,8 @@ class WeightHistory:
     ) -> WeightVersion | None:
         """Learnt weights as a new version; None where they were tried on others than those in force now."""
         with self._database.writing() as connection:
-            if _of_group(connection, group, limit=1)[0].version != over:
+            latest = _of_group(connection, group, limit=1)[0]
+            if self._counting(connection, latest).version != over:
                 return None
             return _append(connection, group, weights, WeightSource.LEARNED, key_id, report)
 
@@ -139,6 +142,12 @@ class WeightHistory:
             return False
         latest = _of_group(connection, group, limit=1)
         return not latest or latest[0].source is WeightSource.SHIPPED
+
+    def _counting(self, connection: Connection, latest: WeightVersion) -> WeightVersion:
+        """A group's latest version, or what we were shipped with where that is only what another release was."""
+        if latest.source is not WeightSource.SHIPPED:
+            return latest
+        return _named(connection, self._shipped.version, latest.group) or latest
 
     def _weights_under(self, connection: Connection, group: WeightGroup, version: str) -> RegionWeights:
         own = _named(connection, version, group)

@@ -79,9 +79,9 @@ def triplets_across(evidence: Evidence, group: WeightGroup, seed: int = 2026) ->
     rows = evidence.where(evidence.group == group.value)
     copies, others = (rows.cosines[side].astype(np.float64) for side in (rows.original, ~rows.original))
     count = len(copies) * len(others)
-    chosen = np.arange(count)
-    if count > MOST_TRIPLETS:
-        chosen = np.random.default_rng(seed).choice(count, MOST_TRIPLETS, replace=False)
+    # Never all of them: 13,000 copies and 13,000 look-alikes would be 1.4 GB of numbers to draw from.
+    draw = count > MOST_TRIPLETS
+    chosen = np.random.default_rng(seed).choice(count, MOST_TRIPLETS, replace=False) if draw else np.arange(count)
     return Triplets(copies[chosen // max(len(others), 1)], others[chosen % max(len(others), 1)])
 
 
@@ -90,25 +90,25 @@ def ascend(
 ) -> RegionWeights:
     """The weights whose loss no accepted step could lower further, from `start` (equal weights) on: never a worse loss.
 
-    No weight sinks below `floor` that did not start there. Raises InvalidValue without triplets.
+    No weight sinks below `floor`, or below where it started if that is less. A region that weighs nothing at first and
+    that no triplet compares, as a group does not have it, goes on weighing nothing. Raises InvalidValue without
+    triplets.
     """
     if not len(triplets):
         raise InvalidValue("weights are learnt from copies beside look-alikes")
     rng = np.random.default_rng(seed)
     weights = (RegionWeights.equal() if start is None else start).values
-    guarded = weights >= floor
+    floors = np.minimum(weights, floor)
+    there = (weights > 0) | ~np.isnan(np.concatenate([triplets.positive, triplets.negative])).all(axis=0)
     best = triplets.loss(weights)
     for epoch in range(STEPS[-1][0]):
         step = next(step for until, step in STEPS if epoch < until)
         for at in rng.permutation(len(COORDINATES)):
             for direction in rng.permutation((-step, step)):
-                tried = weights.copy()
-                rows = list(COORDINATES[at])
-                tried[rows] = np.maximum(tried[rows] + direction, 0.0)
-                if tried.sum() <= 0:
-                    continue
-                tried /= tried.sum()
-                if (tried[guarded] < floor).any():
+                moved = weights.copy()
+                moved[list(COORDINATES[at])] += direction
+                tried = _above(floors, np.where(there, np.maximum(moved, 0.0), 0.0))
+                if tried is None:
                     continue
                 loss = triplets.loss(tried)
                 if loss < best:
@@ -125,6 +125,21 @@ def learn_weights(evidence: Evidence, start: WeightTable, version: str) -> Weigh
         own = triplets_of(evidence, frozenset({group.value}))
         groups[group] = ascend(own) if len(own) >= LEAST_TRIPLETS else together
     return WeightTable(version, groups)
+
+
+def _above(floors: Floats, weights: Floats) -> Floats | None:
+    """Weights (5,) brought to sum 1, none below its floor: what would be stands on it, the others share what is left.
+
+    None where no other is left that weighs anything.
+    """
+    held = np.zeros(REGION_COUNT, np.bool_)
+    while (free := weights[~held].sum()) > 0:
+        shared = np.where(held, floors, weights * (1 - floors[held].sum()) / free)
+        low = ~held & (shared < floors)
+        if not low.any():
+            return shared
+        held |= low
+    return None
 
 
 def _pairs(evidence: Evidence, groups: frozenset[str]) -> Iterator[tuple[int, int]]:

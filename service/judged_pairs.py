@@ -19,10 +19,13 @@ from service.judging import Rules
 from service.resemblance import Resemblance
 from service.verdict import Verdict
 
+MOST_VIEWS = 12
+"""Photos of an item that are compared, the latest: two photos take about 0.8 ms, two items so 0.1 s at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedPhoto:
-    """A photo of one side of a pair, with the garments that may be meant."""
+    """A photo of one side of a pair, with the garments that may be meant, one at least."""
 
     photo: DecidedPhoto
     garments: tuple[DescribedGarment, ...]
@@ -38,15 +41,16 @@ class Measured:
 
 
 def photos_of_item(item: CatalogueItem, models_version: str, photo_id: str | None) -> tuple[JudgedPhoto, ...]:
-    """The designs of an item's photos, or of one of them, as these models saw them; empty where there are none."""
-    return tuple(
-        JudgedPhoto(
-            DecidedPhoto(photo.sha256, item.item_id),
-            tuple(garment.described for garment in photo.garments if garment.is_design),
-        )
+    """The designs of an item's photos, or of one of them, as these models saw them: of the `MOST_VIEWS` latest in which
+    they saw any."""
+    seen = [
+        JudgedPhoto(DecidedPhoto(photo.sha256, item.item_id), designs)
         for photo in item.photos
         if photo.models_version == models_version and photo_id in (None, photo.photo_id)
-    )
+        # After `selvedge index reembed` a photo may be left in which these models saw no garment.
+        if (designs := tuple(garment.described for garment in photo.garments if garment.is_design))
+    ]
+    return tuple(seen[-MOST_VIEWS:])
 
 
 def photo_sent(described: DescribedPhoto) -> tuple[JudgedPhoto, ...]:
@@ -55,17 +59,15 @@ def photo_sent(described: DescribedPhoto) -> tuple[JudgedPhoto, ...]:
 
 
 def measure(side_a: Sequence[JudgedPhoto], side_b: Sequence[JudgedPhoto], rules: Rules) -> Measured:
-    """The best pair of garments, as the index would score it. Both sides show a garment."""
-    best: Measured | None = None
+    """The best pair of garments, as the index would score it. Both sides have a photo."""
+    found: list[Measured] = []
     for one in side_a:
         for garment in one.garments:
             weights = rules.weights_of(garment.detection.category.group, None)
             for other in side_b:
-                _, found = closest_garment(garment, other.garments, weights, rules.cohort)
-                if best is None or found.score > best.resemblance.score:
-                    best = Measured(one.photo, other.photo, found)
-    assert best is not None
-    return best
+                _, resemblance = closest_garment(garment, other.garments, weights, rules.cohort)
+                found.append(Measured(one.photo, other.photo, resemblance))
+    return max(found, key=lambda measured: measured.resemblance.score)
 
 
 def decision_on(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from index.decisions import Decision, DecisionLog
 from index.errors import ItemNotFound
 from index.registry import Registry
+from index.types import CatalogueItem
 from index.weight_history import WeightHistory, WeightVersion
 from models.evidence import Evidence
 from models.held_out import choose_held_out
@@ -47,6 +49,8 @@ from service.schemas_weights import (
     weights_out,
 )
 
+NO_GARMENT = "no garment was found in a photo; nothing was kept"
+
 
 @dataclass(frozen=True, slots=True)
 class WeightLearner:
@@ -63,7 +67,7 @@ class WeightLearner:
     async def learn(self, fields: LearnFields, photos: Mapping[str, bytes], caller: Caller) -> LearnOut:
         """`photos` by the pointer of their side (`/pairs/0/a`). Nothing is kept where one pair cannot be compared.
 
-        Raises ItemNotFound, NoGarmentFound, ReadOnly, and what looking at a photo raises.
+        Raises ItemNotFound, InvalidField, NoGarmentFound, ReadOnly, and what looking at a photo raises.
         """
         self.disk.require_room()
         started = time.perf_counter()
@@ -132,7 +136,7 @@ class _Sides:
             found = await self.capacity.run(self._registered, *asked)
         if not found:
             problem = FieldProblem(f"/pairs/{row}/image_{side}", "no garment was found in the photo")
-            raise NoGarmentFound("no garment was found in a photo; nothing was kept", (problem,))
+            raise NoGarmentFound(NO_GARMENT, (problem,))
         return found
 
     async def _sent(self, photo: bytes) -> tuple[JudgedPhoto, ...]:
@@ -150,9 +154,23 @@ class _Sides:
                 raise ItemNotFound(f"item {item_id!r} has no photo {photo_id!r}")
             found = photos_of_item(item, self.reader.models_version, photo_id)
             if not found:
-                raise InvalidField.at(pointer, "was seen by other models: register its photos anew")
+                self._refuse(item, photo_id, pointer)
             self._seen[item_id, photo_id] = found
         return self._seen[item_id, photo_id]
+
+    def _refuse(self, item: CatalogueItem, photo_id: str | None, pointer: str) -> NoReturn:
+        """These models saw no garment in an item's photos, or the record shows what other models saw."""
+        asked = [photo for photo in item.photos if photo_id in (None, photo.photo_id)]
+        if all(photo.models_version == self.reader.models_version for photo in asked):
+            problem = FieldProblem(pointer, "the models in use saw no garment in its photos: leave the pair out")
+            raise NoGarmentFound(NO_GARMENT, (problem,))
+        # What these models saw besides is searched, but it is the item's own only when the other is dropped.
+        run = "run `selvedge index reembed`, then" if self.catalogue.stats().undescribed else "run"
+        raise InvalidField.at(
+            pointer,
+            f"is known as other models saw it: {run} `selvedge index reembed --drop-old` once no service with those "
+            "models runs",
+        )
 
 
 def _group_out(trial: WeightTrial, old: WeightVersion, promoted: WeightVersion | None) -> LearntGroupOut:

@@ -107,17 +107,44 @@ def test_a_version_that_never_was_is_refused(history: WeightHistory, version: st
 def test_a_new_release_is_followed_only_where_nobody_changed_anything(
     history: WeightHistory, database: Database
 ) -> None:
-    """What was put stays; the new shipped weights are one call away; an older release undoes nothing."""
+    """What was put stays; the new shipped weights are one call away."""
     put = history.put(TEE, make_weights(7), None, None)
     newer = WeightHistory(database, table("learned-3", seed=40))
     found = newer.in_force()
     assert found.groups[TEE].version == put.version
     assert found.groups[DRESS].version == "learned-3"
     assert found.table().version == f"learned-3+{put.version}"
-    assert WeightHistory(database, SHIPPED).in_force().groups[DRESS].version == "learned-3"
     back = newer.roll_back(TEE, "learned-3", None, None)
     assert back.weights.values == pytest.approx(table("learned-3", seed=40).of(TEE).values)
     assert newer.in_force().table().version == f"learned-3+{back.version}"
+
+
+def test_weights_that_nobody_changed_follow_the_release_forward_and_back(
+    history: WeightHistory, database: Database
+) -> None:
+    """As often as it changes; what was put stays, and a release is written down once."""
+    put = history.put(TEE, make_weights(7), None, None)
+    for name, seed in (("learned-3", 40), ("learned-2", 0), ("learned-3", 40), ("learned-2", 0)):
+        begun = WeightHistory(database, table(name, seed))
+        found = begun.in_force()
+        assert found.table().version == f"{name}+{put.version}"
+        assert found.table().of(DRESS).values == pytest.approx(table(name, seed).of(DRESS).values)
+        assert found.table().of(TEE).values.tolist() == put.weights.values.tolist()
+        assert found.number == begun.latest()
+    assert [one.version for one in history.versions(DRESS, 9)] == ["learned-3", "learned-2"]
+
+
+def test_after_going_back_weights_are_learnt_over_those_of_the_older_release(
+    history: WeightHistory, database: Database
+) -> None:
+    """Two releases at once follow each its own, until somebody changes them for both."""
+    newer = WeightHistory(database, table("learned-3", seed=40))
+    assert history.in_force().groups[DRESS].version == "learned-2"
+    assert newer.in_force().groups[DRESS].version == "learned-3"
+    assert history.promote(DRESS, make_weights(2), "learned-3", "key", {}) is None
+    made = history.promote(DRESS, make_weights(2), "learned-2", "key", {})
+    assert made is not None
+    assert newer.in_force().groups[DRESS].version == history.in_force().groups[DRESS].version == made.version
 
 
 def test_other_weights_under_a_known_name_stop_the_start(history: WeightHistory, database: Database) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -71,7 +73,42 @@ def test_learnt_weights_are_weights_and_the_loss_never_rises(
     assert learnt.values.sum() == pytest.approx(1)
     assert (learnt.values >= 0).all()
     assert triplets.loss(learnt.values) <= triplets.loss(old.values) + 1e-9
-    assert (learnt.values[old.values >= floor] >= floor - 1e-9).all()
+    assert (learnt.values >= np.minimum(old.values, floor) - 1e-9).all()
+    nowhere = np.isnan(np.concatenate([copies, others])).all(axis=0)
+    assert (learnt.values[nowhere & (old.values == 0)] == 0).all()
+
+
+def alike(positive: list[float], negative: list[float]) -> Triplets:
+    """The same copy beside the same look-alike, over and over."""
+    return Triplets(np.tile(positive, (30, 1)), np.tile(negative, (30, 1)))
+
+
+def test_a_region_at_the_least_share_does_not_keep_others_from_gaining() -> None:
+    """The chest tells best; less waist alone would give more to the regions that mislead."""
+    triplets = alike([0.0, 0.9, 0.5, 0.0, 0.0], [0.9, 0.4, 0.4, 0.9, 0.9])
+    start = RegionWeights(np.array([0.1, 0.1, 0.6, 0.1, 0.1]))
+    learnt = ascend(triplets, start=start, floor=LEAST_SHARE).values
+    assert learnt == pytest.approx([0.1, 0.6, 0.1, 0.1, 0.1], abs=0.01)
+    assert learnt.min() >= LEAST_SHARE - 1e-9
+
+
+def test_a_region_that_starts_below_the_least_share_sinks_no_further() -> None:
+    """Nor need it rise where it misleads."""
+    triplets = alike([0.0, 0.6, 0.5, 0.5, 0.5], [0.9, 0.5, 0.5, 0.5, 0.5])
+    start = RegionWeights(np.array([0.04, 0.24, 0.24, 0.24, 0.24]))
+    learnt = ascend(triplets, start=start, floor=LEAST_SHARE).values
+    assert learnt[0] == pytest.approx(0.04)
+    assert learnt[1] == pytest.approx(0.66, abs=0.01)
+
+
+def test_a_region_that_weighs_nothing_comes_back_only_where_it_is_compared() -> None:
+    """Sleeves that no garment of the group has stay out; a collar that somebody set to zero may prove itself."""
+    missing = float("nan")
+    triplets = alike([0.9, 0.5, 0.5, missing, missing], [0.1, 0.5, 0.5, missing, missing])
+    start = RegionWeights(np.array([0.0, 0.5, 0.5, 0.0, 0.0]))
+    learnt = ascend(triplets, start=start, floor=LEAST_SHARE).values
+    assert learnt[0] > 0.1
+    assert learnt[3:].tolist() == [0, 0]
 
 
 def test_what_is_better_on_pairs_held_out_is_taken() -> None:
@@ -125,3 +162,13 @@ def test_copies_meet_every_look_alike_or_a_fair_draw_of_them() -> None:
     assert np.array_equal(drawn.positive, triplets_across(many, GROUP).positive)
     assert len(np.unique(drawn.positive, axis=0)) == 200
     assert len(triplets_across(few, WeightGroup.DRESS)) == 0
+
+
+def test_a_draw_takes_memory_for_what_is_drawn_alone() -> None:
+    """Of 16 million pairs too, which numbered one by one would take 128 MB."""
+    evidence = evidence_of(*np.random.default_rng(0).uniform(-1, 1, (2, 4000, REGION_COUNT)))
+    tracemalloc.start()
+    assert len(triplets_across(evidence, GROUP)) == MOST_TRIPLETS
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8e6

@@ -14,7 +14,7 @@ from models.taxonomy import REGION_COUNT, RegionName, WeightGroup
 from models.types import DescribedGarment
 from models.weighting import RegionWeights, WeightTable
 from service.compare import compare_garments
-from service.judged_pairs import JudgedPhoto, decision_on, evidence_of, measure, photos_of_item
+from service.judged_pairs import MOST_VIEWS, JudgedPhoto, decision_on, evidence_of, measure, photos_of_item
 from service.judging import Rules
 from service.verdict import Verdict
 from tests.factories import SLEEVELESS, alter_regions, make_garment
@@ -94,3 +94,27 @@ def test_only_what_these_models_saw_of_an_item_is_compared() -> None:
     assert [photo.garments for photo in found] == [(garments[1].described,)] * 2
     assert [photo.photo.sha256 for photo in photos_of_item(item, "m1", "pho_2")] == ["2"]
     assert photos_of_item(item, "m3", None) == photos_of_item(item, "m1", "pho_1") == ()
+
+
+def item_of(*photos: tuple[CatalogueGarment, ...]) -> CatalogueItem:
+    """An item whose photos, numbered from 0, the models `m1` saw."""
+    now = datetime.now(UTC)
+    seen = (CataloguePhoto(f"pho_{n}", f"{n}", 8, 8, "m1", now, garments) for n, garments in enumerate(photos))
+    return CatalogueItem("SKU-1", ItemDetails(), now, now, tuple(seen))
+
+
+def test_photos_in_which_these_models_saw_no_garment_are_left_out() -> None:
+    """New models may see nothing where those of before saw a design."""
+    design = (CatalogueGarment(1, True, make_garment(1)),)
+    item = item_of((), design, ())
+    assert [photo.photo.sha256 for photo in photos_of_item(item, "m1", None)] == ["1"]
+    assert photos_of_item(item, "m1", "pho_2") == photos_of_item(item_of((), ()), "m1", None) == ()
+
+
+def test_of_many_photos_the_latest_are_compared() -> None:
+    """Those that show a garment count; one that is named is compared however old it is."""
+    designs = [(CatalogueGarment(n, True, make_garment(n)),) for n in range(MOST_VIEWS + 3)]
+    item = item_of(*designs, ())
+    numbers = [photo.photo.sha256 for photo in photos_of_item(item, "m1", None)]
+    assert numbers == [f"{n}" for n in range(3, MOST_VIEWS + 3)]
+    assert [photo.photo.sha256 for photo in photos_of_item(item, "m1", "pho_0")] == ["0"]

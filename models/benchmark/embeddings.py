@@ -57,8 +57,12 @@ class Embedded:
 
 
 def embed_once(paths: Sequence[Path], network: Network, folder: Path, words: str) -> Embedded:
-    """Read what `folder` keeps of these photos and this embedder, or embed and keep it."""
-    told = "\n".join(f"{path.parent.name}/{path.name}" for path in paths)
+    """Read what `folder` keeps of these photos and this embedder, or embed and keep it.
+
+    Paths are a `Studio`'s, `seen-…/photos/x.npz`; the first part counts too: it names the detector and the landmark
+    network, and with others of them the same photo gives other crops.
+    """
+    told = "\n".join("/".join(path.parts[-3:]) for path in paths)
     kept = folder / network.digest / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.npz"
     if kept.exists():
         with np.load(kept, allow_pickle=False) as content:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from models.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from models.training.checkpoint import AnotherRun, Progress, load_checkpoint, save_checkpoint
 
 Losses = dict[str, torch.Tensor]
 
@@ -59,17 +59,26 @@ def fit(
     folder: Path,
     *,
     steps_per_epoch: int,
+    decided_by: Mapping[str, Any],
     on_epoch: Callable[[int], dict[str, float]] | None = None,
 ) -> Progress:
     """Train `network` in place, continuing from `folder` where a checkpoint lies there.
 
     `batches_of_epoch(epoch)` yields `steps_per_epoch` batches; `objective(network, batch)` returns named losses that
-    are summed; `on_epoch(epoch)` may measure, its figures go into the history.
+    are summed; `on_epoch(epoch)` may measure, its figures go into the history. `decided_by` is what `what_decides`
+    tells of this run, and is kept in the checkpoint.
+
+    Raises AnotherRun where the checkpoint is of a run that something else decided, or of more epochs than asked for.
     """
     seed_everything(schedule.seed)
     optimizer = build_optimizer(network, schedule)
     rates = [group["lr"] for group in optimizer.param_groups]
-    progress = load_checkpoint(folder, network, optimizer)
+    progress = replace(load_checkpoint(folder, network, optimizer, decided_by), decided_by=decided_by)
+    if progress.epoch > schedule.epochs:
+        raise AnotherRun(
+            f"{folder} holds a checkpoint of {progress.epoch} epochs, more than the {schedule.epochs} asked for: "
+            "remove it, or work in another folder"
+        )
     total = schedule.epochs * steps_per_epoch
     for epoch in range(progress.epoch, schedule.epochs):
         started = time.monotonic()
@@ -86,7 +95,8 @@ def fit(
         if on_epoch is not None:
             network.eval()
             figures |= on_epoch(epoch)
-        progress = Progress(epoch + 1, progress.wall_time_s + time.monotonic() - started, [*progress.history, figures])
+        spent_s = progress.wall_time_s + time.monotonic() - started
+        progress = replace(progress, epoch=epoch + 1, wall_time_s=spent_s, history=[*progress.history, figures])
         save_checkpoint(folder, network, optimizer, progress)
         print(f"epoch {epoch + 1}: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()), flush=True)
     network.eval()

@@ -11,7 +11,8 @@ from rich.progress import track
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
-from models.training.checkpoint import Progress, load_exported
+from models.manifest import file_sha256
+from models.training.checkpoint import Progress, load_exported, what_decides
 from models.training.detector.dataset import DetectorPictures, Diet, collate
 from models.training.detector.network import Architecture, GarmentFasterRCNN
 from models.training.detector.objective import detector_objective
@@ -59,6 +60,8 @@ def train_detector(
 
     `warm` are the weights of an earlier run: an exported ONNX file, or safetensors, where parameters that those do not
     know start as new ones do. `more` scenes are learnt from beside those under `root`.
+
+    Raises AnotherRun where the checkpoint's recipe or start was another, or the number of scenes.
     """
     seed_everything(recipe.schedule.seed)
     network = GarmentFasterRCNN(recipe.architecture).to(memory_format=torch.channels_last)
@@ -76,6 +79,7 @@ def train_detector(
         recipe.schedule,
         folder,
         steps_per_epoch=steps,
+        decided_by=what_decides(recipe, warm=warm and file_sha256(warm), scenes=len(scenes)),
     )
     return network, progress
 

@@ -5,8 +5,10 @@ A crop is the square that serving would cut, with a wider margin so that boxes c
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +37,8 @@ SHELF_MARGIN = 0.1
 LEAST_OVERLAP = 0.6
 """Least intersection over union of mask and landmark outline: below it one of the two is wrong."""
 
+ENTRIES = "garments.json"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShelvedGarment:
@@ -50,7 +54,7 @@ class GarmentShelf:
     """The garments of a folder written by `fill_shelf`, in a fixed order; pixels stay on disk until asked for."""
 
     def __init__(self, folder: Path) -> None:
-        self._entries: list[dict[str, Any]] = json.loads((folder / "garments.json").read_text())
+        self._entries: list[dict[str, Any]] = json.loads((folder / ENTRIES).read_text())
         self._pixels = np.load(folder / "pixels.npy", mmap_mode="r")
         self._masks = np.load(folder / "masks.npy", mmap_mode="r")
 
@@ -65,6 +69,10 @@ class GarmentShelf:
         )
         picture = GarmentPicture(np.array(self._pixels[number]), np.array(self._masks[number]), marks)
         return ShelvedGarment(entry["photo"], Fold(entry["fold"]), picture, Box(*entry["box"]))
+
+    def digest(self) -> str:
+        """16 hexadecimal digits that are others where a garment or their order is another."""
+        return _digest(entry["photo"] for entry in self._entries)[:16]
 
     def numbers(self, fold: Fold, share: float = 1.0) -> list[int]:
         """The garments of a fold, or about `share` of them, chosen by their photos' names: a smaller share is part of
@@ -106,15 +114,16 @@ class GarmentShelf:
 def open_shelf(
     work: Path,
     root: Path,
-    more: Iterable[GarmentPhoto] = (),
+    more: Sequence[GarmentPhoto] = (),
     more_labels: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> GarmentShelf:
     """The shelf in `work`, filled when first asked for with what `complete` and `street` left there and `more`.
 
-    Raises FileNotFoundError where they did not run.
+    With other garments beside our own it is another shelf, `shelf-` and eight digits of their names: they lie side by
+    side, and what needs only our own garments never sees those. Raises FileNotFoundError where they did not run.
     """
-    folder = work / "shelf"
-    if not folder.exists():
+    folder = work / (f"shelf-{_digest(garment.photo for garment in more)[:8]}" if more else "shelf")
+    if not (folder / ENTRIES).exists():
         entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
         worn, worn_labels = read_street_garments(root, work / "street")
         labels = {entry["photo"]: entry for entry in entries} | worn_labels | dict(more_labels)
@@ -126,14 +135,23 @@ def fill_shelf(folder: Path, garments: Iterable[GarmentPhoto], labels: Mapping[s
     """Decode the garments of the training and calibration folds that have landmarks and a mask agreeing with them.
 
     `labels`: photo → `category`, `points` (slots, 3: x, y, weight) and `box`, in photo pixels. Returns how many.
+    `folder` is replaced and appears whole or not at all; what a stopped run left beside it is cleared by the next.
     """
     wanted = [g for g in garments if g.fold in (Fold.TRAIN, Fold.CALIBRATION) and g.photo in labels and g.mask_path]
     kept = [one for g in track(wanted, "decoding garments") if (one := _shelve(g, labels[g.photo])) is not None]
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "pixels.npy", np.stack([pixels for _, pixels, _ in kept]))
-    np.save(folder / "masks.npy", np.stack([mask for _, _, mask in kept]))
-    (folder / "garments.json").write_text(json.dumps([entry for entry, _, _ in kept]))
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    np.save(partial / "pixels.npy", np.stack([pixels for _, pixels, _ in kept]))
+    np.save(partial / "masks.npy", np.stack([mask for _, _, mask in kept]))
+    (partial / ENTRIES).write_text(json.dumps([entry for entry, _, _ in kept]))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
     return len(kept)
+
+
+def _digest(photos: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(photos).encode()).hexdigest()
 
 
 def _shelve(garment: GarmentPhoto, label: Mapping[str, Any]) -> tuple[dict[str, Any], Pixels, Mask] | None:

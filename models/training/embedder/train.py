@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from models.training.checkpoint import Progress, load_exported
+from models.manifest import file_sha256
+from models.training.checkpoint import Progress, load_exported, what_decides
 from models.training.data.readers import Fold, JudgedPair
 from models.training.embedder.dataset import RenderPlan, Studio, TripletBatches, epoch_batches
 from models.training.embedder.evaluate import describe_with, measure, prepare_trial
@@ -65,6 +66,8 @@ def train_embedder(
 
     `warm` is an exported embedder of the same design whose weights are taken instead of ImageNet's; `warm_trunk` one of
     any design with the same trunk, of which only the trunk is taken.
+
+    Raises AnotherRun where the checkpoint's recipe, start or photos were others.
     """
     seed = recipe.schedule.seed
     seed_everything(seed)
@@ -93,6 +96,12 @@ def train_embedder(
         recipe.schedule,
         folder,
         steps_per_epoch=recipe.plan.steps_an_epoch,
+        decided_by=what_decides(
+            recipe,
+            warm=warm and file_sha256(warm),
+            warm_trunk=warm_trunk and file_sha256(warm_trunk),
+            photos=shelf.digest(),
+        ),
         on_epoch=on_epoch,
     )
     return network, progress

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from models.manifest import Manifest, TrainingRecord
 from models.runtime.landmarker import LandmarkEstimator
 from models.taxonomy import Category, taxonomy_hash
 from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
-from models.training.checkpoint import Progress, load_checkpoint
+from models.training.checkpoint import Progress, load_checkpoint, what_decides
 from models.training.data.hand_landmarks import HandLandmarks, read_hand_landmarks, read_key_slots
 from models.training.data.landmark_labels import LandmarkLabel, read_landmark_labels
 from models.training.data.readers import Fold, read_garments
@@ -59,7 +61,10 @@ def build_network(recipe: LandmarkerRecipe, *, pretrained: bool = True) -> Landm
 def train_landmarker(
     data_root: Path, labels_path: Path, folder: Path, recipe: LandmarkerRecipe, *, threads: int = 1
 ) -> Progress:
-    """Train on the train fold and the stores' hand-placed photos, continuing from `folder`; calibration is watched."""
+    """Train on the train fold and the stores' hand-placed photos, continuing from `folder`; calibration is watched.
+
+    Raises AnotherRun where the checkpoint's recipe or labels were others.
+    """
     torch.set_num_threads(threads)
     chosen = [label for label in read_landmark_labels(labels_path) if label.fold in LEARNT_FOLDS]
     dataset = LandmarkDataset(
@@ -76,6 +81,7 @@ def train_landmarker(
         recipe.schedule,
         folder,
         steps_per_epoch=len(dataset) // recipe.batch_size,
+        decided_by=what_decides(recipe, labels=digest_of_labels(chosen)),
         on_epoch=lambda _: watched(),
     )
 
@@ -140,6 +146,11 @@ def draft_manifest(recipe: LandmarkerRecipe, progress: Progress, **known: Any) -
         "extra": {"visible_peak": VISIBLE_PEAK, "map_side": 56},
     }
     return Manifest(**(fields | known))
+
+
+def digest_of_labels(labels: Sequence[LandmarkLabel]) -> str:
+    """16 hexadecimal digits that are others where a garment, a point or the order is another."""
+    return hashlib.sha256("\n".join(label.as_json() for label in labels).encode()).hexdigest()[:16]
 
 
 def _repeats(label: LandmarkLabel, recipe: LandmarkerRecipe) -> int:

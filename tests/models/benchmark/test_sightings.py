@@ -1,5 +1,6 @@
 """What is kept of a photo is what was seen of it, to the last bit."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from models.benchmark.sightings import SightedPhoto, Sighting, Truth, read_sight
 from models.geometry import Affine
 from models.runtime.shipped import open_describer
 from models.taxonomy import Category, RegionName
-from models.types import Garment
+from models.types import Garment, RegionEmbeddings
 from service.settings import Settings
 from tests.factories import make_garment
 
@@ -55,6 +56,25 @@ def test_a_photo_without_garments_keeps_its_place(tmp_path: Path) -> None:
     """It counts as not found; leaving it out would flatter the detector."""
     write_sighted(SightedPhoto("bare", Truth(), ()), tmp_path / "bare.npz")
     assert read_sighted(tmp_path / "bare.npz").sightings == ()
+
+
+def test_what_other_networks_saw_is_embedded_anew(tmp_path: Path) -> None:
+    """A new detector finds a garment where the old one found none; what was kept of the old one's is still read."""
+
+    class Told:
+        """Says the same of every garment."""
+
+        def embed(self, garments: Sequence[Garment], *_: object) -> list[tuple[RegionEmbeddings, RegionEmbeddings]]:
+            told = make_garment(1)
+            return [(told.embeddings, told.mirrored)] * len(garments)
+
+    old, new = (tmp_path / f"seen-{digest}" / "photos" / "a.npz" for digest in ("1111", "2222"))
+    write_sighted(SightedPhoto("a.jpg", Truth(), ()), old)
+    write_sighted(SightedPhoto("a.jpg", Truth(), (sighting(1, Category.VEST),)), new)
+    network = Network("shipped", "0" * 12, Told())
+    groups = [embed_once([path], network, tmp_path / "embedded", "").groups.tolist() for path in (old, new, old, new)]
+    assert groups[0] == groups[2] == [""]
+    assert groups[1] == groups[3] == [Category.VEST.group.value]
 
 
 @pytest.mark.skipif(not (WEIGHTS_DIR / "embedder.onnx").exists(), reason=f"no weights in {WEIGHTS_DIR}")

@@ -1,5 +1,6 @@
 """Train, stop, go on, export, serve: what is served is what was trained."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from models.preprocessing import crop_garment, normalise
 from models.regions import locate_regions
 from models.runtime.embedder import RegionEmbedder, both_orientations
 from models.runtime.session import OnnxSession
-from models.training.checkpoint import load_checkpoint, load_exported
+from models.training.checkpoint import AnotherRun, load_checkpoint, load_exported
 from models.training.embedder.dataset import Studio, TripletBatches
 from models.training.embedder.export import export_embedder
 from models.training.embedder.network import EmbedderDesign
@@ -49,6 +50,20 @@ def test_a_finished_run_goes_on_where_it_stopped(shelf: GarmentShelf, checkpoint
     assert progress.epoch == 2
     assert [set(figures) >= {"triplet", "absolute", "garment"} for figures in progress.history] == [True, True]
     assert "top1" in progress.history[1]
+
+
+def test_a_run_goes_on_with_no_others_checkpoint(shelf: GarmentShelf, checkpoint: Path, tmp_path: Path) -> None:
+    """Of another seed, started from another file, or on other garments."""
+    with pytest.raises(AnotherRun, match=r"schedule\.seed"):
+        train_embedder(shelf, [], checkpoint, replace(RECIPE, schedule=replace(RECIPE.schedule, seed=7)))
+    export_embedder(checkpoint, tmp_path / "out", RECIPE, shelf)
+    for start in ("warm", "warm_trunk"):
+        with pytest.raises(AnotherRun, match=f"{start} is None there"):
+            train_embedder(shelf, [], checkpoint, RECIPE, **{start: tmp_path / "out" / "embedder.onnx"})
+    entries = json.loads((tmp_path / "garments.json").read_text())
+    (tmp_path / "garments.json").write_text(json.dumps([*entries[1:], entries[0]]))
+    with pytest.raises(AnotherRun, match="photos"):
+        train_embedder(GarmentShelf(tmp_path), [], checkpoint, RECIPE)
 
 
 def test_the_served_file_gives_what_the_network_gives(shelf: GarmentShelf, checkpoint: Path, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """The shelf: what any embedder learns from, decoded by whichever command asks for it first."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from models.training.data.readers import Fold
+from models.training.data.readers import Fold, read_garments
 from models.training.embedder.shelf import open_shelf
 from tests.models.training.data.drawn_garments import t_shirt
 from tests.models.training.data.tiny_garments import write_tees
@@ -45,6 +46,42 @@ def test_nothing_is_left_behind_where_labels_are_missing(work: Path, tmp_path: P
         open_shelf(work, tmp_path / "data")
     _complete(work, tmp_path / "data")
     assert len(open_shelf(work, tmp_path / "data")) == 2
+
+
+def test_a_fill_that_was_stopped_is_begun_again(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No half shelf is read, whether the stopped run had the folder's name already or not."""
+    _complete(work, tmp_path / "data")
+    written: list[object] = []
+    save = np.save
+
+    def stopped(path: Path, rows: object) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        save(path, rows)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(np, "save", stopped)
+        open_shelf(work, tmp_path / "data")
+    (work / "shelf").mkdir(exist_ok=True)
+    (work / "shelf" / "pixels.npy").write_bytes(b"half")
+    assert len(open_shelf(work, tmp_path / "data")) == 2
+    assert sorted(path.name for path in work.iterdir() if path.is_dir()) == ["shelf", "street"]
+
+
+def test_others_garments_lie_on_a_shelf_of_their_own(work: Path, tmp_path: Path) -> None:
+    """Asked for before or after the plain one, each holds what was asked for; the plain one stays our own."""
+    data = tmp_path / "data"
+    _complete(work, data)
+    label = json.loads((work / "complete.jsonl").read_text().splitlines()[0])
+    ours = next(garment for garment in read_garments(data) if garment.photo == label["photo"])
+    theirs = [replace(ours, photo=f"00000{number}.jpg#1", fold=Fold.TRAIN) for number in range(2)]
+    labels = {garment.photo: label for garment in theirs}
+    counts = [len(open_shelf(work, data, theirs[:count], labels)) for count in (0, 1, 2, 0, 1, 2)]
+    assert counts == [2, 3, 4] * 2
+    folders = {path.name for path in work.glob("shelf*")}
+    assert "shelf" in folders and len(folders) == 3
+    assert len({open_shelf(work, data, theirs[:count], labels).digest() for count in range(3)}) == 3
 
 
 def _complete(work: Path, data: Path) -> None:

@@ -50,7 +50,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Progress
     network = LandmarkNetwork(width=SMALL.width, frozen_stages=SMALL.frozen_stages)
     schedule = Schedule(epochs=2, learning_rate=2e-3, warmup_steps=1)
     batch = random_batch()
-    progress = fit(network, lambda _: [batch] * 3, landmark_loss, schedule, folder, steps_per_epoch=3)
+    progress = fit(network, lambda _: [batch] * 3, landmark_loss, schedule, folder, steps_per_epoch=3, decided_by={})
     return folder, progress
 
 

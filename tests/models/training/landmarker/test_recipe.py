@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.training.checkpoint import Progress
+from models.training.checkpoint import AnotherRun, Progress
 from models.training.data.landmark_labels import derive_landmark_labels
 from models.training.fit import Schedule
 from models.training.landmarker.recipe import LandmarkerRecipe, draft_manifest, restore_network, train_landmarker
@@ -26,7 +26,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_watches_calibration_and_continues_where_it_stopped(root: Path, tmp_path: Path) -> None:
-    """One epoch, then one more from the checkpoint; each is measured on the contributor set aside."""
+    """One epoch, then one more; each is measured on the contributor set aside. Others do not go on with it."""
     first = train_landmarker(root, root / "labels.jsonl", tmp_path, SMALL)
     assert first.epoch == 1
     longer = replace(SMALL, schedule=replace(SMALL.schedule, epochs=2))
@@ -36,6 +36,13 @@ def test_a_run_watches_calibration_and_continues_where_it_stopped(root: Path, tm
     assert all(0 < epoch["calibration_error"] < 1 for epoch in second.history)
     _, restored = restore_network(tmp_path, longer)
     assert restored.epoch == 2
+    for other in (replace(longer, width=24), replace(longer, hand_repeats=2)):
+        with pytest.raises(AnotherRun):
+            train_landmarker(root, root / "labels.jsonl", tmp_path, other)
+    fewer = tmp_path / "fewer.jsonl"
+    fewer.write_text("".join((root / "labels.jsonl").read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(AnotherRun, match="labels is"):
+        train_landmarker(root, fewer, tmp_path, longer)
 
 
 def test_the_draft_manifest_names_what_was_not_trained() -> None:

@@ -8,6 +8,7 @@ ModelsError
 │   ├── ImageTooSmall             a side below the limit
 │   └── UndecodableImage          damaged, truncated or empty
 ├── ModelFileError                a model or manifest that cannot be trusted
+│   └── AnotherRun                a checkpoint of a run that something else decided
 └── ModelBusy                     the networks' queue is full, or their deadline has passed
 """
 
@@ -42,6 +43,10 @@ class UndecodableImage(ImageError):
 
 class ModelFileError(ModelsError):
     """A model file or its manifest is missing, altered or of another taxonomy."""
+
+
+class AnotherRun(ModelFileError):
+    """A checkpoint folder holds a run that something else decided, or a longer one than was asked for."""
 
 
 class ModelBusy(ModelsError):

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from models.errors import ModelFileError
+from models.errors import AnotherRun, ModelFileError
 
 CHECKPOINT = "checkpoint.safetensors"
 EARLIER = ("progress.json", "network.safetensors", "optimizer.safetensors")
@@ -23,10 +23,6 @@ UNDECIDED_BY = frozenset({"schedule.epochs", "workers", "measure_every", "distra
 """Parts of recipes that a run may change when it goes on: its length, processes, and how it is measured."""
 
 _Tensors = dict[str, torch.Tensor]
-
-
-class AnotherRun(ModelFileError):
-    """A checkpoint folder holds a run that something else decided, or a longer one than was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

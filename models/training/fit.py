@@ -14,7 +14,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from models.training.checkpoint import AnotherRun, Progress, load_checkpoint, save_checkpoint
+from models.errors import AnotherRun
+from models.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
 Losses = dict[str, torch.Tensor]
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.training.checkpoint import AnotherRun, Progress, load_checkpoint, save_checkpoint, what_decides
+from models.errors import AnotherRun
+from models.training.checkpoint import Progress, load_checkpoint, save_checkpoint, what_decides
 from models.training.embedder.train import EmbedderRecipe
 from models.training.fit import Schedule, build_optimizer, fit
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import ModelFileError
+from models.errors import AnotherRun, ModelFileError
 from models.geometry import Box
 from models.manifest import read_manifest
 from models.preprocessing import crop_garment, normalise
 from models.regions import locate_regions
 from models.runtime.embedder import RegionEmbedder, both_orientations
 from models.runtime.session import OnnxSession
-from models.training.checkpoint import AnotherRun, load_checkpoint, load_exported
+from models.training.checkpoint import load_checkpoint, load_exported
 from models.training.embedder.dataset import Studio, TripletBatches
 from models.training.embedder.export import export_embedder
 from models.training.embedder.network import EmbedderDesign

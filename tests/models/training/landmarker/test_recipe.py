@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from models.training.checkpoint import AnotherRun, Progress
+from models.errors import AnotherRun
+from models.training.checkpoint import Progress
 from models.training.data.landmark_labels import derive_landmark_labels
 from models.training.fit import Schedule
 from models.training.landmarker.recipe import LandmarkerRecipe, draft_manifest, restore_network, train_landmarker

@@ -16,6 +16,9 @@ from service.observability import Metrics
 
 log = structlog.get_logger()
 
+FORMAT = 2
+"""Of cached verdicts: raised where rules or fields change in the code, which no version in `Versions` tells."""
+
 
 @dataclass(frozen=True, slots=True)
 class Versions:
@@ -84,5 +87,5 @@ async def forget_photo(store: CacheStore, tenant: str, sha256: str) -> bool:
 
 
 def _verdict_key(tenant: str, sha256: str, options: str, versions: Versions) -> str:
-    asked = json.dumps([options, asdict(versions)], sort_keys=True)
+    asked = json.dumps([FORMAT, options, asdict(versions)], sort_keys=True)
     return f"selvedge:{tenant}:verdict:{sha256}:{hashlib.sha256(asked.encode()).hexdigest()[:32]}"

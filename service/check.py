@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import structlog
+from pydantic import ValidationError
+
 from index.registry import Registry
 from service.access.tenancy import TenantCatalogue
-from service.cache import VerdictCache
+from service.cache import VerdictCache, Versions
 from service.capacity import Capacity, Lane
 from service.checks_store import ChecksStore, new_check_id
 from service.errors import ChecksUnavailable
@@ -16,9 +19,12 @@ from service.judging import Rules
 from service.kept_photo import as_kept
 from service.observability import Metrics
 from service.overlay import as_data_uri, draw_overlay
-from service.photo_judge import PhotoJudge
+from service.photo_judge import PICTURES_NOT_COMPARED, PhotoJudge
 from service.requests import CheckFields
-from service.schemas import CheckOut, warning_out
+from service.schemas import CheckOut
+from service.schemas_warnings import warning_out
+
+log = structlog.get_logger()
 
 
 class PlagiarismChecker:
@@ -58,14 +64,15 @@ class PlagiarismChecker:
             rules = self._rules()
             versions = rules.versions(self._reader.models_version, catalogue.sequence)
             question = fields.fingerprint()
-            remembered = await self._verdicts.get(tenant, sha256, question, versions)
+            remembered = await self._remembered(tenant, sha256, question, versions)
             if remembered is not None:
-                answer = CheckOut.model_validate_json(remembered)
+                answer = remembered
             else:
                 seen = await self._reader.look(data, tenant, fields.category, sha256)
                 answer = await self._judge.judge(data, seen, fields, versions, catalogue, rules)
-                answered = answer.model_dump_json().encode()
-                await self._verdicts.put(tenant, sha256, question, versions, answered)
+                if PICTURES_NOT_COMPARED not in {warning.code for warning in answer.warnings}:
+                    answered = answer.model_dump_json().encode()
+                    await self._verdicts.put(tenant, sha256, question, versions, answered)
             overlay = await self._draw(data, fields, tenant) if "overlay" in fields.include else None
             timings = {} if remembered is not None else answer.timings_ms
             timings = timings | {"total": (time.perf_counter() - started) * 1e3}
@@ -82,6 +89,15 @@ class PlagiarismChecker:
             self._metrics.verdict(answer.verdict, [max(own) for own in scores if own])
             photo = await self._kept_photo(data) if self._keep_photos else None
             return await self._keep(answer, tenant, claim, photo)
+
+    async def _remembered(self, tenant: str, sha256: str, question: str, versions: Versions) -> CheckOut | None:
+        """The cached answer; another release's, which this one cannot read, is none."""
+        found = await self._verdicts.get(tenant, sha256, question, versions)
+        try:
+            return None if found is None else CheckOut.model_validate_json(found)
+        except ValidationError as error:
+            log.warning("cached_verdict_unreadable", sha256=sha256, error=str(error))
+            return None
 
     async def _draw(self, data: bytes, fields: CheckFields, tenant: str) -> str:
         image = await self._reader.decode(data)

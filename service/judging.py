@@ -26,8 +26,9 @@ from service.picture_verdict import judge_picture
 from service.policy import Policy
 from service.requests import apply_weights
 from service.resemblance import Resemblance, evidence_in
-from service.schemas import MatchOut, WarningOut, warning_out
+from service.schemas import MatchOut
 from service.schemas_pictures import PictureMatchOut, PictureOut
+from service.schemas_warnings import WarningOut, warning_out
 from service.verdict import Beside, judge
 
 LEAST_JUDGED = 20

@@ -17,12 +17,15 @@ from service.capacity import Capacity
 from service.images import PhotoReader, SeenPhoto
 from service.judging import LEAST_JUDGED, Rules, WeighedHit, judge_hits, picture_match, warnings_of, weigh_hits
 from service.picture_evidence import PictureEvidence, shows
-from service.pictures import Candidate, PictureComparer
+from service.pictures import Candidate, Compared, PictureComparer
 from service.requests import CheckFields
 from service.schemas import CheckedGarmentOut, CheckOut, ImageOut, MatchOut, VersionsOut, garment_fields
 from service.schemas_pictures import PictureMatchOut
+from service.schemas_warnings import warning_out
 from service.verdict import Verdict, gravest
 
+PICTURES_NOT_COMPARED = "pictures_not_compared"
+"""The warning of an answer that another try may change: it is not cached."""
 ALWAYS_COMPARED = 1
 """Hits by regions whose pixels are compared whatever their verdict: a heavy cut leaves a copy's score unremarkable."""
 
@@ -60,7 +63,7 @@ class PhotoJudge:
         hits = [await self.capacity.run(self._search, garment, prints, asked) for garment in seen.described.garments]
         searched = time.perf_counter()
         candidates = _worth_comparing(seen.described.garments, hits, prints, asked)
-        evidence = await self._compare(data, seen, candidates, prints, asked)
+        evidence, all_read = await self._compare(data, seen, candidates, prints, asked)
         garments = [
             await self.capacity.run(_judge_garment, garment, own, evidence, asked)
             for garment, own in zip(seen.described.garments, hits, strict=True)
@@ -69,13 +72,14 @@ class PhotoJudge:
         nothing = Verdict.CLEAR if garments else Verdict.NO_GARMENT
         verdicts = [one.verdict for one in garments] + [one.verdict for one in pictures]
         now = time.perf_counter()
+        unread = [] if all_read else [warning_out(PICTURES_NOT_COMPARED)]
         return CheckOut(
             check_id="",
             verdict=gravest(verdicts, nothing),
             image=ImageOut.of(seen.described),
             garments=garments,
             pictures=pictures,
-            warnings=list(dict.fromkeys(warning for garment in garments for warning in garment.warnings)),
+            warnings=list(dict.fromkeys([*(one for garment in garments for one in garment.warnings), *unread])),
             versions=VersionsOut.of(versions),
             timings_ms=seen.timings_ms | {"search": (searched - started) * 1e3, "pictures": (now - searched) * 1e3},
             cached=False,
@@ -121,18 +125,21 @@ class PhotoJudge:
         candidates: Sequence[Candidate],
         prints: Sequence[PrintHit],
         asked: _Asked,
-    ) -> dict[str, PictureEvidence]:
-        """sha256 of a registered photo → what is known of its picture in ours; nothing for the rest."""
-        same = {}
+    ) -> tuple[dict[str, PictureEvidence], bool]:
+        """sha256 of a registered photo → what is known of its picture in ours, nothing for the rest; and whether every
+        photo that was worth it could be read."""
+        compared = Compared({})
         if candidates:
             image: Image = seen.image if seen.image is not None else await self.reader.decode(data)
-            same = dict(await self.capacity.run(self.pictures.compare, image, candidates, asked.catalogue))
+            compared = await self.capacity.run(self.pictures.compare, image, candidates, asked.catalogue)
+        same = compared.found
         near = {one.found.photo_sha256: one.match for one in reversed(prints)}
         ours = seen.described.sha256
-        return {
+        evidence = {
             sha256: PictureEvidence(near.get(sha256), same.get(sha256), identical=sha256 == ours)
             for sha256 in near.keys() | same.keys()
         }
+        return evidence, compared.all_read
 
 
 def _worth_comparing(

@@ -24,6 +24,15 @@ REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """sha256 of a registered photo → how the query contains it, without those that nothing places in it; `all_read`
+    says whether every photo could be read: where not, another try may find more."""
+
+    found: Mapping[str, SamePicture]
+    all_read: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A registered photo worth comparing; `orientation` where its print was found for the whole query (0..7)."""
 
@@ -42,14 +51,10 @@ class PictureComparer:
         self._ready: OrderedDict[tuple[str, str], LookedAt] = OrderedDict()
         self._lock = threading.Lock()
 
-    def compare(
-        self, query: Image, candidates: Sequence[Candidate], catalogue: TenantCatalogue
-    ) -> Mapping[str, SamePicture]:
-        """sha256 of a registered photo → how the query contains it; without those that nothing places in it.
-
-        A photo that cannot be read any more is left out: the check then goes by prints.
-        """
+    def compare(self, query: Image, candidates: Sequence[Candidate], catalogue: TenantCatalogue) -> Compared:
+        """Lay the candidates' photos over the query. One that cannot be read is left out: it then goes by prints."""
         found: dict[str, SamePicture] = {}
+        all_read = True
         looked = look_at_query(query.pixels) if candidates else None
         for candidate in candidates:
             if looked is None or candidate.sha256 in found:
@@ -59,14 +64,16 @@ class PictureComparer:
             except IndexUnavailable as error:
                 # Where photos cannot be read now, the others would keep the check waiting as long again.
                 log.warning("pictures_not_compared", reason=str(error))
+                all_read = False
                 break
             except (ItemNotFound, PhotoDamaged, ModelsError, DecoderUnavailable, OSError) as error:
                 log.warning("picture_not_compared", photo=candidate.sha256, reason=str(error))
+                all_read = all_read and isinstance(error, ItemNotFound)
                 continue
             same = compare_pictures(looked, registered, candidate.orientation)
             if same is not None:
                 found[candidate.sha256] = same
-        return found
+        return Compared(found, all_read)
 
     def _look(self, candidate: Candidate, catalogue: TenantCatalogue) -> LookedAt:
         # By tenant: how fast an answer comes must not tell what others have registered.

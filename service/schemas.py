@@ -14,6 +14,7 @@ from models.taxonomy import Category, RegionName, WeightGroup, slots_of
 from models.types import DescribedGarment, DescribedPhoto, MissingReason
 from service.cache import Versions
 from service.schemas_pictures import PictureMatchOut, PictureOut
+from service.schemas_warnings import WarningOut, warning_out
 from service.verdict import First, Match, Verdict
 
 BoxOut = tuple[float, float, float, float]
@@ -33,14 +34,6 @@ class ImageOut(_Out):
     @staticmethod
     def of(photo: DescribedPhoto) -> ImageOut:
         return ImageOut(width=photo.width, height=photo.height, sha256=photo.sha256)
-
-
-class WarningOut(_Out):
-    """Something that lowers trust: `low_landmark_confidence`, `few_regions`, `small_crop`,
-    `many_alike`, `shared_blank`, `check_not_kept`."""
-
-    code: str
-    message: str
 
 
 class LandmarkOut(_Out):
@@ -244,17 +237,3 @@ def match_fields(match: Match, score: float) -> dict[str, Any]:
         "modified_regions": list(match.modified_regions),
         "warnings": [warning_out(code) for code in match.warnings],
     }
-
-
-_MESSAGES = {
-    "few_regions": "fewer regions than needed could be compared",
-    "low_landmark_confidence": "the landmarks are uncertain, so regions may be misplaced",
-    "small_crop": "the garment is small in the photo, so details are lost",
-    "shared_blank": "the garment shares a blank with several registered designs, not their print",
-    "many_alike": "many registered items resemble the garment about as much, so it is probably a copy of none",
-    "check_not_kept": "the check could not be kept and cannot be read again",
-}
-
-
-def warning_out(code: str) -> WarningOut:
-    return WarningOut(code=code, message=_MESSAGES[code])

@@ -7,7 +7,8 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from index.types import CatalogueItem, CataloguePhoto
-from service.schemas import GarmentOut, ImageOut, ItemOut, VersionsOut, WarningOut, garment_fields
+from service.schemas import GarmentOut, ImageOut, ItemOut, VersionsOut, garment_fields
+from service.schemas_warnings import WarningOut
 
 
 class _Out(BaseModel):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from models.taxonomy import RegionName
-from service.schemas import GarmentOut, ImageOut, ItemOut, MatchedRegionOut, VersionsOut, WarningOut
+from service.schemas import GarmentOut, ImageOut, ItemOut, MatchedRegionOut, VersionsOut
+from service.schemas_warnings import WarningOut
 from service.verdict import First, Verdict
 
 

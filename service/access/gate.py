@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ CALLER = "selvedge.caller"
 """Where the scope of a request carries its `Caller`; clients cannot write there."""
 FROM_OPERATORS = "selvedge.from_operators"
 """Whether a request came in by the operators' listener; clients cannot write there either."""
+ON_BEHALF_OF = "Selvedge-Tenant"
+"""Header by which a command on the data dir names the tenant it works for; to a service it says nothing."""
 _REALM = 'Bearer realm="selvedge"'
 
 
@@ -78,10 +81,16 @@ class Gate:
 
 
 def as_operator(app: ASGIApp) -> ASGIApp:
-    """The application as the command line on the data dir uses it: who holds the files needs no key."""
+    """The application as the command line on the data dir uses it: who holds the files needs no key.
+
+    The operator's own tenant is asked for unless the header `ON_BEHALF_OF` names another.
+    """
 
     async def entered(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope if scope["type"] != "http" else {**scope, CALLER: OPERATOR}, receive, send)
+        if scope["type"] == "http":
+            tenant = Headers(scope=scope).get(ON_BEHALF_OF, OPERATOR.tenant)
+            scope = {**scope, CALLER: replace(OPERATOR, tenant=tenant)}
+        await app(scope, receive, send)
 
     return entered
 
@@ -156,14 +165,22 @@ def _refuse_from_elsewhere(scope: Scope, headers: Headers) -> None:
     client = scope.get("client")
     if client is not None and not is_loopback(client[0]):
         raise NotPermitted("no API key was made yet, so only this machine is served: `selvedge keys create`")
-    origin = headers.get("origin")
+    origin, host = headers.get("origin"), headers.get("host", "")
     foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    # A foreign name that leads here (DNS rebinding) is a foreign page; a page's own GET says no origin.
+    foreign = foreign or not is_loopback(_hostname(f"//{host}"))
     if origin is not None:
-        # The name too must be this machine's: a foreign name that leads here (DNS rebinding) is a foreign page.
-        foreign = foreign or urlsplit(origin).netloc != headers.get("host")
-        foreign = foreign or not is_loopback(urlsplit(origin).hostname or "")
+        foreign = foreign or urlsplit(origin).netloc != host or not is_loopback(_hostname(origin))
     if foreign:
         raise NotPermitted("without API keys, pages of other sites may not use this service")
+
+
+def _hostname(address: str) -> str:
+    """Of `//host:port` or an origin; empty where it has none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 async def _spend(rates: Rates, caller: Caller) -> dict[str, str]:

@@ -104,7 +104,7 @@ def exchange(service: AttackedService, *pieces: bytes, pause_s: float = 0.0) -> 
         return received
 
 
-HEAD = b"POST /check-plagiarism HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+HEAD = b"POST /check-plagiarism HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
 
 
 def test_a_body_that_stops_coming_is_not_waited_for(service: AttackedService) -> None:

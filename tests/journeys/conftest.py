@@ -46,7 +46,7 @@ async def served(settings: Settings, describer: Describer | None = None) -> Asyn
     app = create_app(settings, functools.partial(assemble, make_describer=lambda _settings: fake))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://selvedge.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             await wait_until_ready(client)
             yield client
 

@@ -322,6 +322,8 @@ def test_without_any_key_only_this_machine_and_its_own_page_are_served(tmp_path:
             {"Origin": "null"},
             {"Sec-Fetch-Site": "cross-site"},
             {"Origin": "http://evil.example:80", "Host": "evil.example:80"},
+            {"Host": "evil.example:80"},
+            {"Host": "[not an address"},
             {"Origin": f"http://{host}.evil.example"},
         )
         for headers in foreign:

@@ -113,7 +113,7 @@ async def test_a_command_on_the_data_dir_needs_neither_listener(tmp_path: Path) 
         transport = client._transport
         assert isinstance(transport, httpx.ASGITransport)
         inside = httpx.ASGITransport(app=as_operator(transport.app))
-        async with httpx.AsyncClient(transport=inside, base_url="http://selvedge.local") as operator:
+        async with httpx.AsyncClient(transport=inside, base_url="http://localhost") as operator:
             assert (await operator.get("/weights/t_shirt/versions")).status_code == 200
             assert (await operator.get("/metrics")).status_code == 200
 

@@ -40,7 +40,7 @@ class HeldDescriber(FakeDescriber):
 def post_bytes(data: bytes) -> bytes:
     """A check as a caller writes it on the wire."""
     body = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + data + b"\r\n--x--\r\n"
-    head = f"POST /check-plagiarism HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
+    head = f"POST /check-plagiarism HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" + body
 
 

@@ -15,9 +15,11 @@ import pytest
 import pytest_asyncio
 from PIL import Image as PillowImage
 
+from index.errors import IndexUnavailable
 from models.taxonomy import Category
 from models.training.data.image_attacks import Attack, PictureThief
 from models.types import DescribedPhoto, Image
+from service.access.tenancy import TenantCatalogue
 from service.demo.renderer import render
 from service.demo.scenes import Scene
 from service.demo.wardrobe import WARDROBE
@@ -144,3 +146,25 @@ async def test_a_check_goes_by_prints_where_a_registered_photo_cannot_be_read(
     (match,) = answer["garments"][0]["matches"]
     assert match["verdict"] == "image_copy"
     assert (match["picture"]["print"], match["picture"]["confidence"]) == ("photo", None)
+    assert [warning["code"] for warning in answer["warnings"]] == ["pictures_not_compared"]
+
+
+async def test_what_could_not_be_read_just_now_is_read_by_the_next_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer says that it may have missed something, and is not cached."""
+    cropped = reused(Attack.CROP)
+
+    def away(*_: object) -> bytes:
+        raise IndexUnavailable("photos are away")
+
+    async with served(settings_for(tmp_path, redis_url=None)) as cached:
+        photo = encode(pixels_of(0, 1), "JPEG", quality=92)
+        await cached.post("/index/add", files={"image": photo}, data={"item_id": REGISTERED})
+        with monkeypatch.context() as fault:
+            fault.setattr(TenantCatalogue, "photo_bytes", away)
+            missed = await check(cached, cropped)
+        assert [warning["code"] for warning in missed["warnings"]] == ["pictures_not_compared"]
+        found = await check(cached, cropped)
+        assert (found["cached"], found["verdict"], found["warnings"]) == (False, "image_copy", [])
+        assert (await check(cached, cropped))["cached"] is True

@@ -40,7 +40,7 @@ def begin(service: AttackedService, number: int) -> socket.socket:
     sender = socket.create_connection((host, int(port)), timeout=30)
     kind, start = (JSON, b'{"image_base64": "') if number % 2 else (FORM, PART)
     sender.sendall(
-        b"POST /check-plagiarism HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n" + kind + b"\r\n" + start
+        b"POST /check-plagiarism HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n" + kind + b"\r\n" + start
     )
     sender.setblocking(False)
     return sender

@@ -47,7 +47,7 @@ async def test_the_service_is_live_at_once_and_ready_only_when_it_is(tmp_path: P
     app = create_app(settings_for(tmp_path), slowly)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://selvedge.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             assert (await client.get("/livez")).status_code == 200
             early = await client.get("/readyz")
             assert (early.status_code, early.json()["ready"]) == (503, False)
@@ -69,7 +69,7 @@ async def test_a_model_that_cannot_be_trusted_keeps_the_service_unready(tmp_path
     app = create_app(settings_for(tmp_path), functools.partial(assemble, make_describer=fail))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://selvedge.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             for _ in range(200):
                 answer = await client.get("/readyz")
                 if "manifest" in answer.text:
@@ -265,7 +265,7 @@ def test_a_caller_who_hangs_up_while_sending_is_no_failure(tmp_path: Path, capfd
         for _ in range(3):
             with socket.create_connection((host, int(port))) as caller:
                 caller.sendall(
-                    b"POST /check-plagiarism HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n"
+                    b"POST /check-plagiarism HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n"
                     b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\nContent-Disposition: form"
                 )
         assert httpx.post(f"{address}/check-plagiarism", files={"image": photo(1)}).status_code == 200

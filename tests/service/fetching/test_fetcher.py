@@ -249,5 +249,8 @@ async def test_a_check_by_url_is_a_check(server: TlsServer, tmp_path: Path) -> N
         for name, (answer, code) in problems.items():
             assert (answer.status_code, answer.json()["code"]) == (422, code), name
             assert "169.254" not in answer.text
+        missing, once = {"image_url": url[:-9] + "missing"}, {"Idempotency-Key": "k"}
+        tries = [await client.post("/search", json=missing, headers=once) for _ in range(2)]
+        assert not any("Idempotency-Replayed" in answer.headers for answer in tries), "its host may answer now"
         text = await client.post("/search", json={"image_url": url.replace("photo.png", "text")})
         assert text.status_code == 415

@@ -45,6 +45,14 @@ _KEYS = Table(
     Column("last_used_at", DateTime()),
     Column("per_minute", Integer()),
 )
+_REPLACEMENTS = Table(
+    "api_key_replacements",
+    MetaData(),
+    Column("key_id", String(12), primary_key=True),
+    Column("replaced_by", String(12), nullable=False),
+    Column("expired_at", DateTime()),
+)
+"""Made by the first rotation. `expired_at` is when the replaced key would have ended had nobody rotated it."""
 
 
 class KeyStore:
@@ -54,10 +62,8 @@ class KeyStore:
         self._engine = _open(database_url)
 
     def add(self, key: ApiKey) -> None:
-        row: dict[str, Any] = {column.name: getattr(key, column.name) for column in _KEYS.c}
-        row |= {name: _without_zone(row[name]) for name in _TIMES}
         with self._changing() as connection:
-            connection.execute(_KEYS.insert().values(row | {"scopes": ",".join(sorted(key.scopes))}))
+            connection.execute(_KEYS.insert().values(_row_of(key)))
 
     def find(self, key_id: str) -> ApiKey | None:
         with self._changing() as connection:
@@ -84,15 +90,30 @@ class KeyStore:
         return revoked
 
     def rotate(self, key_id: str, until: datetime) -> MintedKey:
-        """A new key for the same; the old one works until then. Raises KeyNotFound, ValueError for a key that ended."""
+        """A new key for the same, which ends when the old one would have; the old one works until then at the most.
+
+        Raises KeyNotFound, ValueError for a key that ended, and for one whose replacement works: a second one would be
+        of no use to whoever has the first. Once that is revoked, the old one may be rotated again.
+        """
         old = self._existing(key_id)
         if not old.valid(datetime.now(UTC)):
             raise ValueError(f"key {key_id} is revoked or expired: create another")
-        minted = mint(old.name, old.tenant, old.scopes, expires_at=old.expires_at, per_minute=old.per_minute)
-        ends = until if old.expires_at is None else min(until, old.expires_at)
-        # First the new one: a failure in between leaves two keys that work, not none.
-        self.add(minted.key)
         with self._changing() as connection:
+            _REPLACEMENTS.create(connection, checkfirst=True)
+            before = _replacement(connection, key_id)
+            _refuse_if_replaced(connection, key_id)
+            expires_at = old.expires_at if before is None else _with_zone(before.expired_at)
+            minted = mint(old.name, old.tenant, old.scopes, expires_at=expires_at, per_minute=old.per_minute)
+            row = {"replaced_by": minted.key.key_id, "expired_at": _without_zone(expires_at)}
+            if before is None:
+                # Two who rotate at once: the second finds its row there, and nothing of its own is left.
+                connection.execute(_REPLACEMENTS.insert().values(row | {"key_id": key_id}))
+            else:
+                unchanged = (_REPLACEMENTS.c.key_id == key_id, _REPLACEMENTS.c.replaced_by == before.replaced_by)
+                if connection.execute(update(_REPLACEMENTS).where(*unchanged).values(row)).rowcount != 1:
+                    raise ValueError(f"somebody else has just rotated key {key_id}")
+            connection.execute(_KEYS.insert().values(_row_of(minted.key)))
+            ends = until if old.expires_at is None else min(until, old.expires_at)
             connection.execute(update(_KEYS).where(_KEYS.c.key_id == key_id).values(expires_at=_without_zone(ends)))
         return minted
 
@@ -142,10 +163,30 @@ def keys_file(settings: Settings) -> Path | None:
     return settings.data_dir.resolve() / "keys.sqlite" if local else None
 
 
+def _replacement(connection: Connection, key_id: str) -> Row[Any] | None:
+    return connection.execute(select(_REPLACEMENTS).where(_REPLACEMENTS.c.key_id == key_id)).one_or_none()
+
+
+def _refuse_if_replaced(connection: Connection, key_id: str) -> None:
+    """Raises ValueError where a replacement works, or the replacement of one."""
+    successor = key_id
+    while (row := _replacement(connection, successor)) is not None:
+        successor = row.replaced_by
+        found = connection.execute(select(_KEYS).where(_KEYS.c.key_id == successor)).one_or_none()
+        if found is not None and _key_of(found).valid(datetime.now(UTC)):
+            raise ValueError(f"key {key_id} was rotated already: {successor} replaces it; rotate or revoke that one")
+
+
+def _row_of(key: ApiKey) -> dict[str, Any]:
+    row: dict[str, Any] = {column.name: getattr(key, column.name) for column in _KEYS.c}
+    row |= {name: _without_zone(row[name]) for name in _TIMES}
+    return row | {"scopes": ",".join(sorted(key.scopes))}
+
+
 def _key_of(row: Row[Any]) -> ApiKey:
     values = dict(row._mapping)
     for name in _TIMES:
-        values[name] = None if values[name] is None else values[name].replace(tzinfo=UTC)
+        values[name] = _with_zone(values[name])
     values["scopes"] = frozenset(map(Scope, values["scopes"].split(",")))
     values["digest"] = bytes(values["digest"])
     return ApiKey(**values)
@@ -154,6 +195,10 @@ def _key_of(row: Row[Any]) -> ApiKey:
 def _without_zone(when: datetime | None) -> datetime | None:
     """UTC without a zone, as SQLite keeps it."""
     return None if when is None else when.astimezone(UTC).replace(tzinfo=None)
+
+
+def _with_zone(when: datetime | None) -> datetime | None:
+    return None if when is None else when.replace(tzinfo=UTC)
 
 
 def _open(database_url: str) -> Engine:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,8 +52,9 @@ def create(
         if if_none and not store.empty():
             return
         minted = mint(name, tenant, frozenset(map(Scope, scope)), expires_at=expires_at, per_minute=per_minute)
-        store.add(minted.key)
-    _hand_over(minted, save_to)
+        with _opened(save_to) as file:
+            store.add(minted.key)
+            _hand_over(minted, file)
 
 
 @app.command("list", epilog="Example: [bold]selvedge keys list[/bold]")
@@ -76,12 +79,17 @@ def rotate(
     save_to: SaveTo = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a key for the same, and let the old one end after a while."""
+    """Make a key for the same, and let the old one end after a while.
+
+    The new one ends when the old one would have. A key that another replaces already is refused.
+    """
     until = datetime.now(UTC) + _span(overlap)
-    with _store(data_dir) as store:
+    with _store(data_dir) as store, _opened(save_to) as file:
         minted = store.rotate(key_id, until)
-    _hand_over(minted, save_to)
-    Console(stderr=True).print(f"{key_id} works until {until:%Y-%m-%d %H:%M} UTC", highlight=False)
+        _hand_over(minted, file)
+        old = store.find(key_id)
+    ends = until if old is None or old.expires_at is None else old.expires_at
+    Console(stderr=True).print(f"{key_id} works until {ends:%Y-%m-%d %H:%M} UTC", highlight=False)
 
 
 @app.command(epilog="Example: [bold]selvedge keys revoke k7m2p9qxw4dn[/bold]")
@@ -109,16 +117,63 @@ def _store(data_dir: Path | None) -> Iterator[KeyStore]:
         store.close()
 
 
-def _hand_over(minted: MintedKey, save_to: Path | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _KeyFile:
+    """An open file for a key; what it held before stays until a key is written."""
+
+    path: Path
+    descriptor: int
+
+    def write(self, token: str) -> None:
+        """Raises OSError."""
+        line = f"{token}\n".encode()
+        os.write(self.descriptor, line)
+        if stat.S_ISREG(os.fstat(self.descriptor).st_mode):
+            os.ftruncate(self.descriptor, len(line))
+            os.fsync(self.descriptor)
+
+
+@contextmanager
+def _opened(save_to: Path | None) -> Iterator[_KeyFile | None]:
+    """The file for a key, its owner's alone, open before a key is made or changed; gone again where that was refused.
+
+    Raises OSError where it cannot be written or made its owner's alone.
+    """
     if save_to is None:
+        yield None
+        return
+    try:
+        descriptor, new = os.open(save_to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), True
+    except FileExistsError:
+        descriptor, new = os.open(save_to, os.O_WRONLY | os.O_CREAT, 0o600), False
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)
+        yield _KeyFile(save_to, descriptor)
+    except BaseException:
+        if new:
+            save_to.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _hand_over(minted: MintedKey, file: _KeyFile | None) -> None:
+    """Raises SettingsError for a key that was made and could not be written."""
+    key = minted.key
+    if file is None:
         # Plain, so that `KEY=$(selvedge keys create …)` works.
         typer.echo(minted.token)
     else:
-        with os.fdopen(os.open(save_to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(minted.token + "\n")
-    where = "shown once and kept nowhere" if save_to is None else f"written to {save_to}"
+        try:
+            file.write(minted.token)
+        except OSError as error:
+            reason = f"key {key.key_id} was made and could not be written to {file.path} ({error.strerror})"
+            raise SettingsError(f"{reason}: nobody has it; revoke it, and make another") from error
+    where = "shown once and kept nowhere" if file is None else f"written to {file.path}"
+    ends = "never expires" if key.expires_at is None else f"expires {_day(key.expires_at)} UTC"
     Console(stderr=True).print(
-        f"key {minted.key.key_id} for {', '.join(sorted(minted.key.scopes))} of {minted.key.tenant}; {where}",
+        f"key {key.key_id} for {', '.join(sorted(key.scopes))} of {key.tenant}; {ends}; {where}",
         markup=False, highlight=False,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,15 @@ from urllib.parse import quote
 
 import httpx
 from rich.progress import Progress
+from sqlalchemy import func, select
 
+from index.database import Database
+from index.records import ItemRecord
+from service.bootstrap_jobs import database_url
 from service.cli.adding import AddReport, run_job
 from service.cli.connection import Refused, ask
 from service.errors import ServiceError
+from service.settings import Settings
 
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 _DETAILS = ("seller_id", "title", "url", "published_at", "metadata", "disabled_until")
@@ -93,6 +99,13 @@ def read_end(path: Path) -> tuple[ExportEnd, dict[str, set[str]]]:
     if found != end or rest:
         raise ExportUnusable(f"{path} was altered: it says {end}, and holds {found}")
     return end, held
+
+
+def items_by_tenant(settings: Settings) -> dict[str, int]:
+    """How many items each tenant has in the record, by name. Raises IndexUnavailable."""
+    with closing(Database(database_url(settings))) as database, database.reading() as connection:
+        counted = select(ItemRecord.tenant, func.count().label("items")).group_by(ItemRecord.tenant)
+        return {row.tenant: row.items for row in connection.execute(counted.order_by(ItemRecord.tenant))}
 
 
 async def import_items(client: httpx.AsyncClient, path: Path, end: ExportEnd, progress: Progress) -> AddReport:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from index.database import Database
 from index.job_records import JobRecord, JobResultRecord
 
 _AT_ONCE = 200
+_READ_AT_ONCE = 100
+_READ_BYTES = 4_000_000
+"""Of compressed answers; one alone may have more."""
 NO_CHECK = ""
 """Of a line that was refused."""
 
@@ -22,6 +26,27 @@ def check_id_in(answer: bytes) -> str:
         return str(json.loads(answer)["check"]["check_id"])
     except (ValueError, KeyError, TypeError):
         return NO_CHECK
+
+
+def read_answers(database: Database, job_number: int) -> Iterator[bytes]:
+    """The answers of a job so far, in order, few of them in memory at a time however long they are."""
+    after = 0
+    answers = JobResultRecord.number, JobResultRecord.answer
+    while True:
+        beyond = JobResultRecord.job_number == job_number, JobResultRecord.number > after
+        sizes = select(JobResultRecord.number, func.length(JobResultRecord.answer)).where(*beyond)
+        with database.reading() as connection:
+            found = connection.execute(sizes.order_by(JobResultRecord.number).limit(_READ_AT_ONCE)).all()
+            if not found:
+                return
+            fitting = sum(total <= _READ_BYTES for total in accumulate(size for _, size in found))
+            last = found[max(fitting, 1) - 1].number
+            wanted = select(*answers).where(*beyond, JobResultRecord.number <= last)
+            rows = connection.execute(wanted.order_by(JobResultRecord.number)).all()
+        yield from (zlib.decompress(row.answer) for row in rows)
+        if last == found[-1].number and len(found) < _READ_AT_ONCE:
+            return
+        after = last
 
 
 class JobResults:

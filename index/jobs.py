@@ -12,12 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 from index.database import Database
 from index.errors import InvalidQuery, JobNotFound
 from index.job_records import JobProblemRecord, JobRecord, JobResultRecord
-from index.job_results import check_id_in
+from index.job_results import check_id_in, read_answers
 from index.job_types import LIVE, Job, JobKind, JobPage, JobStatus, LineProblem, ProblemPage, Step
 
 _FIELDS = tuple(Job.__dataclass_fields__)
-_LONGEST_DETAIL = 2_000
-_RESULTS_AT_ONCE = 100
 
 
 class JobLedger:
@@ -68,17 +66,7 @@ class JobLedger:
         """The answers so far, a line each, in order; those that come later are not waited for. Raises JobNotFound."""
         with self._database.reading() as connection:
             number = _number_of(connection, job_id, tenant)
-        after = 0
-        while True:
-            wanted = select(JobResultRecord.number, JobResultRecord.answer).where(
-                JobResultRecord.job_number == number, JobResultRecord.number > after
-            )
-            with self._database.reading() as connection:
-                rows = connection.execute(wanted.order_by(JobResultRecord.number).limit(_RESULTS_AT_ONCE)).all()
-            yield from (zlib.decompress(row.answer) for row in rows)
-            if len(rows) < _RESULTS_AT_ONCE:
-                return
-            after = rows[-1].number
+        yield from read_answers(self._database, number)
 
     def count_live(self, tenant: str) -> int:
         """How many jobs of a tenant are not at their end."""
@@ -141,7 +129,7 @@ class JobLedger:
                     "file": problem.file,
                     "item_id": problem.item_id,
                     "code": problem.code,
-                    "detail": problem.detail[:_LONGEST_DETAIL],
+                    "detail": problem.detail,
                 }
                 for problem in step.problems
             ]

@@ -51,9 +51,13 @@ class JobIntake:
 
     async def refuse_if_full(self, tenant: str) -> None:
         """Ask before reading a body. Raises TooManyJobs, ReadOnly."""
-        self._disk.require_room()
+        self.require_room()
         if await asyncio.to_thread(self._ledger.count_live, tenant) >= self._most_live:
             raise TooManyJobs(f"{self._most_live} jobs are not done yet; wait for one, or cancel it")
+
+    def require_room(self) -> None:
+        """For an upload, and for what its lines come to: both are kept. Raises ReadOnly."""
+        self._disk.require_room()
 
     async def accept(self, chunks: AsyncIterator[bytes], media_type: str, kind: JobKind, tenant: str) -> Job:
         """A job of this body; survives kill -9 once this returns.
@@ -101,7 +105,7 @@ class JobIntake:
             async for chunk in chunks:
                 gathered += chunk
                 if len(gathered) >= _WRITTEN_AT_ONCE:
-                    self._disk.require_room()
+                    self.require_room()
                     await asyncio.to_thread(file.write, bytes(gathered))
                     gathered.clear()
             await asyncio.to_thread(file.write, bytes(gathered))

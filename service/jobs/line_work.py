@@ -80,13 +80,18 @@ class AddLine:
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """`POST /check-plagiarism`; `item_id` is the caller's name for the photo and excludes nothing."""
+    """`POST /check-plagiarism`; `item_id` is the caller's name for the photo and excludes nothing.
+
+    Nothing is drawn: answers stay in the record for weeks, and a drawing is many times the photo. Raises InvalidField.
+    """
 
     checker: PlagiarismChecker
     photos: PhotoOfLine
 
     async def __call__(self, job: Job, line: Line, photo: bytes | None) -> Worked:
         fields = _checked(CheckFields, {name: value for name, value in line.fields.items() if name != "item_id"})
+        if "overlay" in fields.include:
+            raise InvalidField.at("/include", "overlay is not drawn in bulk; POST /check-plagiarism draws it")
         data = await self.photos.of(line, photo)
         answer = await self.checker.check(data, fields, job.tenant, Lane.BULK)
         return Worked(answer=answer.model_dump(mode="json"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from zipfile import BadZipFile
 
 import structlog
 
-from index.errors import CatalogueError
+from index.errors import CatalogueError, InvalidQuery
 from index.job_types import Job, JobKind, LineProblem, Step
 from index.jobs import JobLedger
 from models.errors import ModelsError
@@ -25,6 +24,7 @@ from service.errors import ServiceError, status_and_code
 from service.jobs.intake import JobIntake
 from service.jobs.line_work import LineWork, Worked
 from service.jobs.lines import Line, LineReader
+from service.jobs.outcomes import problem_of, result_of
 from service.jobs.queue import JobQueue
 from service.observability import Metrics
 
@@ -84,8 +84,10 @@ class JobWorker:
             try:
                 handed = await self._queue.next(within_s)
                 if handed is not None:
-                    await self._turn(handed.job_id)
-                    await handed.acknowledge()
+                    if await self._try_turn(handed.job_id):
+                        await handed.acknowledge()
+                    else:
+                        await asyncio.sleep(self._pace.look_every_s)
                 else:
                     await self._look_around()
                 within_s = self._pace.look_every_s
@@ -97,13 +99,24 @@ class JobWorker:
         """Jobs that nobody announced; at first and once in a while, what is kept no longer: whoever was killed between
         the end of a job and the deletion of its upload left one."""
         for job_id in await asyncio.to_thread(self._ledger.free):
-            await self._turn(job_id)
+            await self._try_turn(job_id)
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + _SWEEP_EVERY_S
             before = datetime.now(UTC) - timedelta(days=self._pace.keep_days)
             await asyncio.to_thread(self._ledger.sweep, before)
             live, ended = [await asyncio.to_thread(ids) for ids in (self._ledger.live_ids, self._ledger.ended_ids)]
             await asyncio.to_thread(self._intake.sweep, live, ended)
+
+    async def _try_turn(self, job_id: str) -> bool:
+        """False where the turn failed, which holds up no other job; this one is found again, and tried again."""
+        try:
+            await self._turn(job_id)
+            return True
+        except (CatalogueError, OSError) as error:
+            log.warning("job_waits", job_id=job_id, error=str(error))
+        except Exception as error:  # outermost handler of a job: the others go on
+            log.error("job_turn_failed", job_id=job_id, exc_info=error)
+        return False
 
     async def _turn(self, job_id: str) -> None:
         """Work on a job until it is done or others wait. One whose upload lies on another machine is left to that."""
@@ -140,7 +153,16 @@ class JobWorker:
         with reader:
             while lines := await asyncio.to_thread(reader.take, self._pace.at_once):
                 step = await self._step(job, reader, lines)
-                if not await asyncio.to_thread(self._ledger.advance, job.job_id, self._name, self._pace.lease_s, step):
+                try:
+                    kept = await asyncio.to_thread(
+                        self._ledger.advance, job.job_id, self._name, self._pace.lease_s, step
+                    )
+                except InvalidQuery as error:
+                    # It would be so however often these lines were worked on again.
+                    log.error("job_step_not_kept", job_id=job.job_id, line=lines[0].number, exc_info=error)
+                    failure = f"the record cannot keep what lines {lines[0].number} to {lines[-1].number} came to"
+                    return await asyncio.to_thread(self._ledger.finish, job.job_id, self._name, failure)
+                if not kept:
                     return False
                 self._metrics.job_lines(job.kind.value, step.done, len(step.problems))
                 if time.monotonic() >= ends:
@@ -164,7 +186,9 @@ class JobWorker:
         outcomes = await asyncio.gather(*(self._work_on(job, reader, line) for line in lines))
         problems = [outcome for outcome in outcomes if isinstance(outcome, LineProblem)]
         results = [
-            _result(line, outcome) for line, outcome in zip(lines, outcomes, strict=True) if job.kind is JobKind.CHECKS
+            result_of(line, outcome)
+            for line, outcome in zip(lines, outcomes, strict=True)
+            if job.kind is JobKind.CHECKS
         ]
         created = sum(isinstance(outcome, Worked) and outcome.created for outcome in outcomes)
         return Step(lines[-1].end, len(lines), created, problems, results)
@@ -174,6 +198,7 @@ class JobWorker:
         pause_s = _SHORTEST_PAUSE_S
         while True:
             try:
+                self._intake.require_room()
                 if line.problem is not None:
                     raise line.problem
                 photo = await asyncio.to_thread(reader.photo, line)
@@ -183,11 +208,12 @@ class JobWorker:
             except (ServiceError, ModelsError, CatalogueError) as error:
                 status, code = status_and_code(error)
                 if status < 500:
-                    return _problem(line, code, str(error))
+                    self._waiting_for = None
+                    return problem_of(line, code, str(error))
                 self._waiting_for = code
             except Exception as error:  # outermost handler of a line: the others go on
                 log.error("line_failed", job_id=job.job_id, line=line.number, exc_info=error)
-                return _problem(line, "internal_error", "something went wrong here; the log has the job's id")
+                return problem_of(line, "internal_error", "something went wrong here; the log has the job's id")
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -202,17 +228,3 @@ class JobWorker:
                 )
             except CatalogueError as error:
                 log.warning("job_lease_not_renewed", job_id=job_id, error=str(error))
-
-
-def _problem(line: Line, code: str, detail: str) -> LineProblem:
-    item_id = line.fields.get("item_id")
-    return LineProblem(line.number, line.file, item_id[:200] if isinstance(item_id, str) else None, code, detail)
-
-
-def _result(line: Line, outcome: Worked | LineProblem) -> bytes:
-    """A line of the results; it names the line of the upload that it answers."""
-    item_id = line.fields.get("item_id")
-    named = {"line": line.number, "file": line.file, "item_id": item_id if isinstance(item_id, str) else None}
-    if isinstance(outcome, LineProblem):
-        return json.dumps(named | {"problem": {"code": outcome.code, "detail": outcome.detail}}).encode()
-    return json.dumps(named | {"check": outcome.answer}).encode()

@@ -129,6 +129,23 @@ def test_a_step_is_kept_as_a_whole(ledger: JobLedger) -> None:
     assert page.problems[0] == a_problem(0)
 
 
+@pytest.mark.parametrize("file", ["\ud800", "a\0b"])
+def test_a_step_that_cannot_be_kept_leaves_the_job_as_it_was(ledger: JobLedger, file: str) -> None:
+    """Raised as the mistake that it is, never as an outage that passes; the job can still be ended, and says why."""
+    ledger.create("job_1", "acme", JobKind.CHECKS, 10)
+    ledger.claim("job_1", "a", LEASE_S)
+    bad = LineProblem(2, file, None, "invalid_field", "wrong")
+    try:
+        ledger.advance("job_1", "a", LEASE_S, Step(100, 2, 0, [a_problem(1), bad], [b"x"]))
+    except InvalidQuery:
+        assert (ledger.get("job_1").position, ledger.problems("job_1", "acme").problems) == (0, ())
+    else:
+        assert "\0" in file, "SQLite keeps NUL"
+        assert ledger.problems("job_1", "acme").problems == (a_problem(1), bad)
+    assert ledger.finish("job_1", "a", "it cannot be kept")
+    assert (ledger.get("job_1").status, ledger.free()) == (JobStatus.FAILED, ())
+
+
 def test_a_released_job_is_anybody_s(ledger: JobLedger) -> None:
     """And goes on where it was; what it waited for is told meanwhile."""
     ledger.create("job_1", "acme", JobKind.ADDS, 10)

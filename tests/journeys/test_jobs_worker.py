@@ -29,7 +29,7 @@ async def working(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     app = create_worker_app(settings, functools.partial(assemble, make_describer=lambda _: FakeDescriber()))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://worker.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             await wait_until_ready(client)
             yield client
 

@@ -29,14 +29,17 @@ from models.types import DescribedGarment
 
 @dataclass(frozen=True, slots=True)
 class UndescribedPhoto:
-    """A photo that some models have not described yet; `category` is what its design was registered as."""
+    """A photo that some models have not described yet.
+
+    `category`: what its design was registered as, None where the models that are its first saw no garment.
+    """
 
     number: int
     item_id: str
     tenant: str
     photo_id: str
     sha256: str
-    category: Category
+    category: Category | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +73,7 @@ def read_undescribed(
         GarmentRecord.models_version == PhotoRecord.models_version,
         GarmentRecord.is_design,
     )
-    chosen: Select[int, str, str, str, str, str] = (
+    chosen: Select[int, str, str, str, str, str | None] = (
         select(
             PhotoRecord.number,
             ItemRecord.item_id,
@@ -80,12 +83,14 @@ def read_undescribed(
             GarmentRecord.category,
         )
         .join(ItemRecord, ItemRecord.number == PhotoRecord.item_number)
-        .join(GarmentRecord, first)
+        .outerjoin(GarmentRecord, first)
         .where(PhotoRecord.number > after, *_undescribed(models_version))
         .order_by(PhotoRecord.number)
         .limit(limit)
     )
-    return tuple(UndescribedPhoto(*row[:5], Category(row[5])) for row in connection.execute(chosen))
+    return tuple(
+        UndescribedPhoto(*row[:5], None if row[5] is None else Category(row[5])) for row in connection.execute(chosen)
+    )
 
 
 def is_described(connection: Connection, photo_number: int, models_version: str) -> bool:

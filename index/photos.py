@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from index.errors import IndexUnavailable, ItemNotFound, PhotoDamaged
+from index.manifest import sha256_of
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED = ".unfinished"
@@ -29,7 +30,10 @@ class PhotoStore(Protocol):
     """
 
     def stored(self, sha256: str, data: bytes) -> AbstractContextManager[None]:
-        """The bytes are durable inside the block, and after it where the record refers to them by then."""
+        """The bytes are durable inside the block, and after it where the record refers to them by then.
+
+        Stored again they are whole, whatever became of those that were there.
+        """
 
     def read(self, sha256: str) -> bytes:
         """Raises ItemNotFound where they are not there, PhotoDamaged where their checksum differs."""
@@ -92,7 +96,8 @@ class PhotoFiles:
 
     @contextmanager
     def stored(self, sha256: str, data: bytes) -> Iterator[None]:
-        """The bytes are durable inside the block, and `discard` leaves them alone until it is left.
+        """The bytes are durable inside the block, and `discard` leaves them alone until it is left; a file that was
+        damaged is whole again.
 
         Raises IndexUnavailable if the disk refuses.
         """
@@ -163,7 +168,7 @@ class PhotoFiles:
         return self._folder / photo_place(sha256)
 
     def _write(self, path: Path, data: bytes) -> None:
-        if path.exists():
+        if _is_whole(path, len(data)):
             os.utime(path)
         else:
             with tempfile.NamedTemporaryFile(dir=path.parent, suffix=_UNFINISHED, delete=False) as file:
@@ -180,6 +185,14 @@ class PhotoFiles:
             _sync_folder(self._folder)
             _sync_folder(self._folder.parent)
             self._durable_folders.add(path.parent)
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether the photo is there, of so many bytes, and is what it is named by; not where it cannot be read."""
+    try:
+        return path.stat().st_size == size and sha256_of(path) == path.name
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 PHOTOS_TOGETHER = 16
 """Photos described for one commit: what an interruption loses at most."""
-Describe = Callable[[bytes, Category], tuple[tuple[DescribedGarment, ...], int]]
-"""A photo's bytes and what its design was registered as → its garments, and which of them is the design."""
+Describe = Callable[[bytes, Category | None], tuple[tuple[DescribedGarment, ...], int]]
+"""A photo's bytes and what its design was registered as, if that is known → its garments, and which is the design."""
 
 
 @dataclass(slots=True)

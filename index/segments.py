@@ -39,8 +39,15 @@ class SealedRows:
         self._scanned = [self._scanning(self._codes[part]) for part in self.parts]
 
     def write(self, path: Path) -> None:
-        """For `mapped_codes`; the caller makes it durable."""
-        faiss.write_index(_looking_at(self._codes), str(path))
+        """For `mapped_codes`; the caller makes it durable. Raises OSError where the disk refuses."""
+        try:
+            faiss.write_index(_looking_at(self._codes), str(path))
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+        # The last bytes go out when FAISS closes the file, and where that fails it tells nobody but stderr.
+        written, whole = path.stat().st_size, _bytes_before(self._codes.shape[1]) + self._codes.nbytes
+        if written != whole:
+            raise OSError(f"{path.name} has {written} bytes, not {whole}: the disk may be full")
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -113,6 +120,11 @@ def mapped_codes(path: Path, rows: int, columns: int) -> tuple[Codes, Any]:
 def scan_alone() -> None:
     """To be called once in each thread that scans: FAISS would otherwise start threads of its own for each of ours."""
     faiss.omp_set_num_threads(1)
+
+
+def _bytes_before(columns: int) -> int:
+    """Of a file of so many columns: those before its codes, which come last."""
+    return len(faiss.serialize_index(faiss.IndexScalarQuantizer(columns, _FP16, faiss.METRIC_INNER_PRODUCT)))
 
 
 def _looking_at(codes: Codes) -> faiss.IndexScalarQuantizer:

@@ -79,14 +79,18 @@ class Upkeep:
                 self._rebuild()
                 if self._leftover:
                     self._try("delete photos", self._discard)
-        except (_Stopped, CatalogueError):
+        except _Stopped:
             return
 
     def _try(self, what: str, work: Callable[[], None]) -> None:
         try:
             work()
+        except _Stopped:
+            raise
         except (CatalogueError, OSError) as error:
             log.warning("could not %s: %s", what, error)
+        except Exception:  # nobody else would notice that the thread is gone
+            log.exception("could not %s", what)
 
     def _check(self) -> None:
         if not self._live.check_snapshot(self._tick):

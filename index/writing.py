@@ -58,7 +58,7 @@ def merge_details(connection: Connection, number: int, details: ItemDetails) -> 
         select(*(getattr(ItemRecord, name) for name in DETAIL_COLUMNS)).where(ItemRecord.number == number)
     ).one()
     said = details_said(details, held.extra)
-    new = {name: value for name, value in said.items() if value is not None and value != getattr(held, name)}
+    new = {name: value for name, value in said.items() if value is not None and not _same(value, getattr(held, name))}
     if new:
         connection.execute(update(ItemRecord).where(ItemRecord.number == number).values(new))
     return bool(new)
@@ -72,6 +72,16 @@ def details_said(details: ItemDetails, held_metadata: Any = None) -> dict[str, A
     said: dict[str, Any] = {name: getattr(details, name) for name in DETAIL_COLUMNS if name != "extra"}
     said["extra"] = None if details.metadata is None else _merge_metadata(held_metadata, details.metadata)
     return said
+
+
+def _same(said: Any, held: Any) -> bool:
+    """Metadata as JSON has it: Python finds 1, 1.0 and true equal."""
+    return _as_json(said) == _as_json(held) if isinstance(said, Mapping) else bool(said == held)
+
+
+def _as_json(value: Any) -> str:
+    """Whatever the order of its keys, all of which are strings once they were written."""
+    return json.dumps(json.loads(json.dumps(value)), sort_keys=True)
 
 
 def _merge_metadata(held: Any, said: Mapping[str, Any]) -> Any:

@@ -99,12 +99,12 @@ def _say_what_became(report: Reembedded, skipped: bool) -> None:
 
 
 def describe_stored(describer: Describer, decoder: PhotoDecoder) -> Describe:
-    """Looks at a stored photo as an add would, told the category that its design was registered as."""
+    """Looks at a stored photo as an add would, told the category that its design was registered as, if it is known."""
     from models.runtime.describe import pick_garment
     from models.taxonomy import Category
     from models.types import DescribedGarment
 
-    def describe(data: bytes, category: Category) -> tuple[tuple[DescribedGarment, ...], int]:
+    def describe(data: bytes, category: Category | None) -> tuple[tuple[DescribedGarment, ...], int]:
         garments = describer.describe(decoder.decode(data), category).garments
         design = pick_garment([garment.detection for garment in garments], category) if garments else 0
         return garments, design

@@ -95,6 +95,35 @@ def test_a_full_disk_leaves_nothing_behind(store: PhotoFiles, tmp_path: Path, mo
         assert store.read(SHA256) == DATA
 
 
+def test_a_whole_photo_stored_again_is_not_written_again(store: PhotoFiles, tmp_path: Path) -> None:
+    """It only becomes young, so that no sweep takes it for a leftover."""
+    path = tmp_path / "photos" / SHA256[:2] / SHA256
+    with store.stored(SHA256, DATA):
+        pass
+    os.utime(path, (1, 1))
+    before = path.stat().st_ino
+    with store.stored(SHA256, DATA):
+        assert (path.stat().st_ino, path.stat().st_mtime > 1) == (before, True)
+
+
+def test_a_damaged_photo_stays_as_it_is_until_a_whole_one_can_take_its_place(
+    store: PhotoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that refuses half-way leaves neither a mixture nor a leftover."""
+    path = tmp_path / "photos" / SHA256[:2] / SHA256
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        with pytest.raises(IndexUnavailable, match="No space left"), store.stored(SHA256, DATA):
+            pytest.fail("the block must not run")
+    assert (files(tmp_path), path.read_bytes()) == ([SHA256], b"damaged")
+
+
 def test_a_sweep_goes_on_where_others_delete_what_it_has_listed(store: PhotoFiles, tmp_path: Path) -> None:
     """A photo that is discarded, or a file that is finished and renamed, between the listing and the look at it."""
     folder = tmp_path / "photos" / SHA256[:2]

@@ -34,7 +34,7 @@ def garment_of(photo: int, version: str) -> DescribedGarment:
     return make_garment(photo + (1000 if version == NEW else 0), dimension=DIMENSIONS[version])
 
 
-def look(data: bytes, _category: Category) -> tuple[tuple[DescribedGarment, ...], int]:
+def look(data: bytes, _category: Category | None) -> tuple[tuple[DescribedGarment, ...], int]:
     photo = int(data.split()[1].removesuffix(b"photo"))
     return ((), 0) if photo == BLANK else ((garment_of(photo, NEW),), 0)
 
@@ -121,7 +121,7 @@ def test_what_is_registered_while_it_runs_is_described_too(old: Registry) -> Non
     """Its number is higher than all there were."""
     added: list[bool] = []
 
-    def describe(data: bytes, category: Category) -> tuple[tuple[DescribedGarment, ...], int]:
+    def describe(data: bytes, category: Category | None) -> tuple[tuple[DescribedGarment, ...], int]:
         if not added:
             added.append(add(old, 900, "LATE", OLD))
         return look(data, category)
@@ -135,7 +135,7 @@ def test_photos_that_cannot_be_described_are_told_and_wait(old: Registry, tmp_pa
     sha256 = make_new_photo(3).sha256
     (tmp_path / "photos" / sha256[:2] / sha256).unlink()
 
-    def describe(data: bytes, category: Category) -> tuple[tuple[DescribedGarment, ...], int]:
+    def describe(data: bytes, category: Category | None) -> tuple[tuple[DescribedGarment, ...], int]:
         if data == make_photo_bytes(4):
             raise UndecodableImage("the image is damaged")
         return look(data, category)

@@ -84,6 +84,7 @@ class Follower:
     def _look(self) -> None:
         asked = time.monotonic()
         self._latest = self._catalogue.last_sequence()
+        self._live.check_record()
         if self._latest > self._live.sequence:
             self._live.catch_up()
             self._followed()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from index.catalogue import Catalogue
-from index.errors import EmbeddingMismatch, IndexUnavailable, SnapshotUnusable
+from index.errors import EmbeddingMismatch, SnapshotUnusable
 from index.labels import Exclusions
 from index.leases import LEASE_S
 from index.manifest import Manifest
 from index.prints import PrintIndex
+from index.readiness import Readiness
 from index.shards import Shards
 from index.snapshot import KEPT, Fence, Snapshots, check_files, open_blocks, sequence_of
 from index.types import Query
@@ -25,7 +25,7 @@ CHECKED_AT_ONCE = 100_000_000
 """Bytes of a snapshot that are read before it is served, in about 0.2 s; the rest of a larger one is read meanwhile."""
 
 
-class LiveIndex:
+class LiveIndex(Readiness):
     """The designs of one models version, as of `sequence`; may be used from any thread.
 
     With `snapshots`, which need `Shards`, a start maps the latest one instead of reading the whole record.
@@ -38,14 +38,11 @@ class LiveIndex:
         models_version: str,
         snapshots: Snapshots | None = None,
     ) -> None:
+        super().__init__(catalogue, models_version)
         self._catalogue = catalogue
         self._vectors = vectors
         self._models_version = models_version
         self._snapshots = snapshots
-        self._following = threading.Lock()
-        self._sequence = 0
-        self._ready = False
-        self._rebuilds = 0
         self.prints = PrintIndex()
         """The perceptual hashes of the photos whose designs are searched."""
         self.started_from: Path | None = None
@@ -56,35 +53,9 @@ class LiveIndex:
         return self._models_version
 
     @property
-    def ready(self) -> bool:
-        """Whether searches are answered: it was loaded, and is not being read anew."""
-        return self._ready
-
-    @property
     def stale(self) -> bool:
         """Whether the record holds changes that are not searched yet."""
         return not self._ready or self._catalogue.last_sequence() > self._sequence
-
-    @property
-    def sequence(self) -> int:
-        """The latest change that searches see, or saw last while all is read anew; 0 before loading."""
-        return self._sequence
-
-    def require_ready(self) -> None:
-        """Raises IndexUnavailable where searches are not answered: a write that none would see is not begun."""
-        if not self._ready:
-            raise IndexUnavailable("the index is not loaded yet, or is being rebuilt from the record")
-
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """What is looked at inside is whole: raises IndexUnavailable before it where searches are not answered, and
-        behind it where all was read anew meanwhile, so that a part of it or nothing may have been seen."""
-        rebuilds = self._rebuilds
-        self.require_ready()
-        yield
-        if self._rebuilds != rebuilds:
-            raise IndexUnavailable("the index was rebuilt from the record meanwhile")
-        self.require_ready()
 
     @property
     def snapshot_sequence(self) -> int:
@@ -104,11 +75,17 @@ class LiveIndex:
             self._ready = True
 
     def catch_up(self, to: int | None = None) -> None:
-        """Search everything that was committed before this call, from whatever process, or up to a change at least."""
-        with self._following:
-            self.require_ready()
+        """Search everything that was committed before this call, from whatever process, or up to a change at least.
+
+        Unready until it is rebuilt, and RecordWentBack is raised, where the record is not what was followed any more.
+        """
+        looks = self._continuity.looks
+        with self._following, self._continuous():
             if to is None or self._sequence < to:
-                self._sequence = self._follow(self._sequence, to)
+                self._sequence = self._follow(to)
+            elif self._continuity.looks == looks:
+                # No other thread has compared the two meanwhile: a change of this number may have been followed before.
+                self._continuity.check()
 
     def nearest(self, query: Query, exclusions: Exclusions, count: int) -> Candidates:
         """Raises EmbeddingMismatch for a query of other models, IndexUnavailable before loading and amid a rebuild."""
@@ -212,9 +189,9 @@ class LiveIndex:
         self._vectors.adopt(open_blocks(path, manifest, self._vectors.sealing.mapped), manifest.dimension or None)
         if len(self._vectors) != manifest.garments:
             raise SnapshotUnusable(f"it holds {len(self._vectors)} garments, not {manifest.garments}")
-        sequence = manifest.moment.sequence
+        self._continuity.begin(manifest.moment)
         while True:
-            sequence = self._follow(sequence)
+            sequence = self._follow()
             counted_at, designs = self._catalogue.count_designs(self._models_version)
             if counted_at == sequence:
                 break
@@ -230,6 +207,7 @@ class LiveIndex:
             if len(designs):
                 self._vectors.extend(designs)
             sequence = read_at
+        self._continuity.advance(sequence)
         self.started_from = None
         return sequence
 
@@ -237,13 +215,14 @@ class LiveIndex:
         """Once the sequence is known: what is newer here is only settled again, what was older would be missed."""
         self.prints.clear(self._catalogue.prints(self._models_version))
 
-    def _follow(self, sequence: int, to: int | None = None) -> int:
-        """The change that searches see once every committed one after `sequence`, or all up to `to`, is taken over."""
-        while to is None or sequence < to:
-            changed = self._catalogue.changed_since(sequence, self._models_version)
-            if changed is None:
+    def _follow(self, to: int | None = None) -> int:
+        """The change that searches see once every committed one, or all up to `to`, is taken over."""
+        while to is None or self._continuity.sequence < to:
+            step = self._continuity.next()
+            if step is None:
                 break
+            changed, moment = step
             self._vectors.settle(changed.item_numbers, changed.designs)
             self.prints.settle(changed.item_numbers, changed.prints)
-            sequence = changed.sequence
-        return sequence
+            self._continuity.begin(moment)
+        return self._continuity.sequence

@@ -62,8 +62,8 @@ class Collection:
 class MilvusVectors:
     """`KeptVectors` in the collections of one Milvus that begin with `prefix`; other processes may have them open too.
 
-    A write of several garments is seen one by one, not as a whole: what the record does not know any more is left out
-    of answers by whoever looks it up there.
+    A write of several garments is seen one by one, not as a whole: whoever looks up in the record what it does not know
+    any more catches up and looks once more, then leaves it out of the answer.
     """
 
     engines: tuple[Engine, ...] = ()

@@ -41,7 +41,10 @@ class Comparison:
 
 def find_hits(query: Query, live: LiveIndex, catalogue: Catalogue) -> list[Hit]:
     """At most `top_k` hits with at least `min_score`, ties by item id. Raises EmbeddingMismatch, IndexUnavailable."""
-    found = catalogue.find(_contenders(query, live, _exclusions(query, catalogue)), query.filters.tenant)
+    found, gone = _look_up(query, live, catalogue)
+    if gone:
+        catch_up_with_record(live, catalogue)
+        found, _ = _look_up(query, live, catalogue)
     best: dict[str, tuple[int, Comparison]] = {}
     for garment_id, record in sorted(found.items()):
         compared = _compare(query, record.garment.embeddings)
@@ -53,12 +56,28 @@ def find_hits(query: Query, live: LiveIndex, catalogue: Catalogue) -> list[Hit]:
     return [_hit(query, garment_id, found[garment_id], compared) for _, (garment_id, compared) in ranked]
 
 
+def catch_up_with_record(live: LiveIndex, catalogue: Catalogue) -> None:
+    """For a search that met what the record has no more: it was deleted, or stands there anew and is not searched yet.
+
+    Once a search, so that one beside many writes ends too. Raises IndexUnavailable, amid a rebuild at once.
+    """
+    live.require_ready()
+    live.catch_up(catalogue.last_sequence())
+
+
 def hit_of(query: Query, garment_id: int, found: FoundGarment) -> Hit:
     """A garment that was found by other means, compared like all others: score 0 where no region can be compared."""
     compared = _compare(query, found.garment.embeddings)
     if compared is None:
         compared = Comparison(0.0, False, np.full(REGION_COUNT, np.nan, dtype=np.float32))
     return _hit(query, garment_id, found, compared)
+
+
+def _look_up(query: Query, live: LiveIndex, catalogue: Catalogue) -> tuple[Mapping[int, FoundGarment], bool]:
+    """What the record holds of the contenders, and whether it lacks any."""
+    contenders = _contenders(query, live, _exclusions(query, catalogue))
+    found = catalogue.find(contenders, query.filters.tenant)
+    return found, len(found) < len(contenders)
 
 
 def _exclusions(query: Query, catalogue: Catalogue) -> Exclusions:

@@ -109,6 +109,8 @@ class LiveIndex(Readiness):
         snapshots = self._snapshots
         assert snapshots is not None
         with self._catalogue.leases.holding(f"snapshots/{snapshots.identity()}", lease_s) as held:
+            if abandoned := snapshots.discard_abandoned(self._catalogue.moment):
+                log.warning("%d snapshots were of changes that the record does not hold, and are gone", abandoned)
             latest = snapshots.latest(self._models_version)
             if latest is not None and 0 <= self.sequence - sequence_of(latest) < behind:
                 return latest

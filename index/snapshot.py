@@ -116,6 +116,17 @@ class Snapshots:
             self.discard(path)
         return len(others)
 
+    def discard_abandoned(self, moment_of: Callable[[int], Moment | None]) -> int:
+        """Delete those, of whatever models, whose last change the record does not hold; how many there were.
+
+        They are of a state of it that an older one was restored over: no start uses them, but their changes and tokens
+        are later than those of new ones. What cannot be read is left to `prune`.
+        """
+        abandoned = [path for path in self.paths() if (ends := _moment_of(path)) and moment_of(ends.sequence) != ends]
+        for path in abandoned:
+            self.discard(path)
+        return len(abandoned)
+
     def discard(self, path: Path) -> None:
         """Delete one; under another name first, so that a half deleted one is never read."""
         doomed = path.with_name(f".unfinished-{path.name}")
@@ -164,6 +175,14 @@ def sequence_of(path: Path) -> int:
 def _token_of(path: Path) -> int:
     found = _NAME.fullmatch(path.name)
     return int(found[2] or 0) if found else 0
+
+
+def _moment_of(path: Path) -> Moment | None:
+    """None where the manifest cannot be read."""
+    try:
+        return Manifest.read(path).moment
+    except SnapshotUnusable:
+        return None
 
 
 def _models_of(path: Path) -> str | None:

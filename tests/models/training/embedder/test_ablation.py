@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from models.geometry import Box
 from models.preprocessing import crop_garment
@@ -73,3 +74,19 @@ def test_ablations_may_start_from_the_trunk_of_another_design(shelf: GarmentShel
     assert changed == {"trunk"}
     manifest = train_ablation(shelf, tmp_path, tmp_path / "pcb", debug_recipe(Ablation.PCB), trunk=source)
     assert manifest.training.started_from.startswith("trunk of embedder.onnx")
+
+
+@pytest.mark.parametrize("frozen", [0, 17])
+def test_a_trunk_is_taken_over_whatever_part_of_it_learns(shelf: GarmentShelf, tmp_path: Path, frozen: int) -> None:
+    """A point of the curves freezes more or less of it than the network that it comes from."""
+    recipe = debug_recipe(Ablation.FULL)
+    train_ablation(shelf, tmp_path, tmp_path / "full", recipe)
+    other = replace(recipe, design=replace(recipe.design, frozen_stages=frozen))
+    manifest = train_ablation(shelf, tmp_path, tmp_path / "point", other, trunk=tmp_path / "full" / "embedder.onnx")
+    assert manifest.training.recipe["design"]["frozen_stages"] == frozen
+    source, network = tmp_path / "full" / "embedder.onnx", build_network(other.design, pretrained=False)
+    load_exported(source, network, part="trunk.")
+    reference = build_network(recipe.design, pretrained=False)
+    load_exported(source, reference, part="trunk.")
+    same = zip(network.trunk.parameters(), reference.trunk.parameters(), strict=True)
+    assert all(torch.equal(one, two) for one, two in same)

@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL := pip install --quiet --require-hashes -r
 PROJECT := pip install --quiet --no-deps --no-build-isolation -e .
 
-.PHONY: help serve test test-scale test-training check format benchmark requirements
+.PHONY: help serve test test-journeys test-parts test-scale test-training check format benchmark requirements
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,8 +20,16 @@ serve: $(VENV)/.serving ## create the environment and serve on port 8000 with a 
 
 test: $(VENV)/.testing ## install what the tests need, Redis, PostgreSQL and Chromium included, and run them
 	.ci/install-tools
-	$(BIN)/pytest tests --ignore=tests/models/training
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-journeys test-parts
 	@echo "Milvus and S3 come with: make test-scale. Training tests need torch (5 GB): make test-training"
+
+# Side by side: either leaves much of a core idle, waiting for disks, processes and time-outs.
+JOURNEYS := tests/journeys tests/hostile
+test-journeys:
+	$(BIN)/pytest $(JOURNEYS)
+
+test-parts:
+	$(BIN)/pytest tests --ignore=tests/models/training $(JOURNEYS:%=--ignore=%)
 
 # Beside the environment of the tests, not in it: what needs no Milvus is tested without.
 test-scale: $(SCALE_VENV)/.scale ## install Milvus Lite and a server that speaks S3 (0.4 GB) and run the tests that need them

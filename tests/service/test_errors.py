@@ -14,6 +14,7 @@ from service.errors import PROBLEMS, status_and_code
 STOP_THE_START = {errors.SettingsError, errors.PolicyError, models_errors.ModelFileError, models_errors.InvalidValue}
 OPERATORS_ONLY = {
     index_errors.SnapshotUnusable, index_errors.BackupUnusable, index_errors.LeaseHeld, index_errors.LeaseLost,
+    models_errors.AnotherRun,
 }  # fmt: skip
 """Met at the start, in the background or on the command line, where the index is rebuilt or the operator is told."""
 GENERAL = {

@@ -33,8 +33,8 @@ _LONGEST_KEY = 255
 _LONGEST_ANSWER = 2_000_000
 _NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 """What another try may well answer differently; 5xx are not kept either, nor `_PASSING`."""
-_PASSING = b'"code":"url_failed"'
-"""In a 422: the host of the photo's address did not answer in time, and may now."""
+_PASSING = frozenset({"url_failed"})
+"""Codes of a 422: the host of the photo's address did not answer in time, and may now."""
 _REUSED = "this Idempotency-Key was used with another body; take a new key for a new request"
 _RUNNING = "a request with this Idempotency-Key is in flight; ask again in a moment"
 _CLAIM = "selvedge.claim"
@@ -58,7 +58,7 @@ class _Answer:
 
     @property
     def kept(self) -> bool:
-        passing = self.status == 422 and _PASSING in self.body
+        passing = self.status == 422 and json.loads(self.body).get("code") in _PASSING
         return self.status < 500 and self.status not in _NOT_KEPT and not passing and len(self.body) <= _LONGEST_ANSWER
 
     async def send(self, send: Send) -> None:

@@ -84,7 +84,7 @@ def weigh_hits(
 ) -> list[WeighedHit]:
     """The `most` hits that look most like what our garment was copied from, best first; `CANDIDATES` at least should
     have been looked for. All are judged beside the same ones, the first `LEAST_JUDGED` of the `CANDIDATES` best by S
-    and those `kept`: how many are asked for changes neither the order nor a verdict.
+    and those `kept`: how many are asked for changes neither the order nor the verdict on any of them.
 
     S takes an altered region for as much as it differs, evidence for no more than that it was altered: by the first
     the original of a copy may stand behind look-alikes, and before them by the second. `by_score`: in the order of S
@@ -95,10 +95,10 @@ def weigh_hits(
     standing = scores if by_score else rules.policy.standing(evidence_in(found, rules.policy), scores)
     # Where nothing was compared nothing speaks against copying either: what only a print found stands last.
     compared = [not np.isnan(hit.cosines).all() for hit in hits]
-    by_s = sorted(range(len(hits)), key=lambda row: (-scores[row], hits[row].item_id))
-    beyond = dict(zip(by_s, (place >= CANDIDATES for place in range(len(hits))), strict=True))
+    nearest = set(sorted(range(len(hits)), key=lambda row: (-scores[row], hits[row].item_id))[:CANDIDATES])
     order = sorted(
-        range(len(hits)), key=lambda row: (not compared[row], beyond[row], -standing[row], hits[row].item_id)
+        range(len(hits)),
+        key=lambda row: (not compared[row], row not in nearest, -standing[row], hits[row].item_id),
     )
     kept_rows = {row for row in order if hits[row].garment_id in kept}
     places = [row for place, row in enumerate(order) if place < most or row in kept_rows]

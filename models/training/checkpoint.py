@@ -17,8 +17,6 @@ from safetensors.torch import load_file, save_file
 from models.errors import AnotherRun, ModelFileError
 
 CHECKPOINT = "checkpoint.safetensors"
-EARLIER = ("progress.json", "network.safetensors", "optimizer.safetensors")
-"""What a checkpoint was while it was three files: still read, not written."""
 UNDECIDED_BY = frozenset({"schedule.epochs", "workers", "measure_every", "distractors"})
 """Parts of recipes that a run may change when it goes on: its length, processes, and how it is measured."""
 
@@ -27,10 +25,7 @@ _Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands: epochs done, seconds spent, and each epoch's figures; `decided_by` as `what_decides` tells.
-
-    Earlier checkpoints do not say what decided them: it is empty.
-    """
+    """Where a run stands: epochs done, seconds spent, and each epoch's figures; `decided_by` as `what_decides` tells."""
 
     epoch: int = 0
     wall_time_s: float = 0.0
@@ -59,8 +54,6 @@ def save_checkpoint(
     partial = folder / f"{CHECKPOINT}.partial"
     save_file(tensors, partial, metadata={"progress": json.dumps(asdict(progress))})
     partial.replace(folder / CHECKPOINT)
-    for name in EARLIER:
-        (folder / name).unlink(missing_ok=True)
 
 
 def load_checkpoint(
@@ -71,14 +64,13 @@ def load_checkpoint(
 ) -> Progress:
     """Restore a run written by `save_checkpoint`; an empty folder is a run that has not begun.
 
-    Raises AnotherRun where something else than `decided_by` decided what lies there; a checkpoint that does not say
-    what decided it is taken as it is.
+    Raises AnotherRun where something else than `decided_by` decided what lies there.
     """
     stored = _read(folder)
     if stored is None:
         return Progress()
     progress, weights, moments = stored
-    if decided_by is not None and progress.decided_by:
+    if decided_by is not None:
         _require_same(folder, progress.decided_by, decided_by)
     network.load_state_dict(weights)
     if optimizer is not None:
@@ -114,15 +106,12 @@ def _whether_it_learns_or_not(name: str) -> str:
 def _read(folder: Path) -> tuple[Progress, _Tensors, _Tensors] | None:
     """Where the run stands, the network's tensors and the optimizer's; None where no checkpoint lies."""
     path = folder / CHECKPOINT
-    if path.exists():
-        with safe_open(path, framework="pt") as opened:
-            told = opened.metadata()["progress"]
-        tensors = load_file(path)
-        return Progress(**json.loads(told)), _under("network.", tensors), _under("optimizer.", tensors)
-    told_apart, weights, moments = (folder / name for name in EARLIER)
-    if told_apart.exists():
-        return Progress(**json.loads(told_apart.read_text())), load_file(weights), load_file(moments)
-    return None
+    if not path.exists():
+        return None
+    with safe_open(path, framework="pt") as opened:
+        told = opened.metadata()["progress"]
+    tensors = load_file(path)
+    return Progress(**json.loads(told)), _under("network.", tensors), _under("optimizer.", tensors)
 
 
 def _under(part: str, tensors: _Tensors) -> _Tensors:

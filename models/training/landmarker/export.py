@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from models.manifest import Manifest, file_sha256, write_manifest
@@ -18,7 +16,7 @@ from models.training.data.hand_landmarks import read_key_slots
 from models.training.data.landmark_labels import LandmarkLabel, read_landmark_labels
 from models.training.data.readers import Fold
 from models.training.export import export_onnx
-from models.training.landmarker.evaluate import TorchSession, cut_garments, measure
+from models.training.landmarker.evaluate import cut_garments, measure
 from models.training.landmarker.network import LandmarkNetwork
 from models.training.landmarker.recipe import (
     LEARNT_FOLDS,
@@ -98,13 +96,3 @@ def measure_file(exported: Path, manifest: Manifest, data_root: Path) -> dict[st
         if name == "gold":
             figures |= {f"gold_mean_error_{kind}": round(error, 4) for kind, error in quality.by_category.items()}
     return figures
-
-
-def map_gap(network: LandmarkNetwork, exported: Path, pictures_BCHW: npt.NDArray[np.float32]) -> float:
-    """Largest difference between the maps of torch and of serving's session, as a share of the largest value in them.
-
-    Maps, not places: where a network has learnt little, one map's peaks are so alike that rounding moves the place.
-    """
-    inputs = {INPUT: pictures_BCHW}
-    ours, theirs = (np.asarray(session.run(inputs)[0]) for session in (TorchSession(network), OnnxSession(exported)))
-    return float(np.abs(ours - theirs).max() / np.abs(ours).max())

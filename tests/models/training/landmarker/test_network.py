@@ -3,18 +3,21 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from models.geometry import Box
 from models.manifest import read_manifest
 from models.preprocessing import crop_garment
+from models.runtime.landmarker import INPUT
+from models.runtime.session import OnnxSession
 from models.taxonomy import LANDMARK_CHANNELS, Category
 from models.training.checkpoint import Progress
 from models.training.data.hand_landmarks import HandLandmarks
 from models.training.fit import Schedule, fit
-from models.training.landmarker.evaluate import jittered, point_errors
-from models.training.landmarker.export import export_landmarker, map_gap
+from models.training.landmarker.evaluate import TorchSession, jittered, point_errors
+from models.training.landmarker.export import export_landmarker
 from models.training.landmarker.network import LandmarkNetwork
 from models.training.landmarker.objective import LandmarkBatch, landmark_loss
 from models.training.landmarker.recipe import LandmarkerRecipe, build_network, restore_network
@@ -129,3 +132,13 @@ def test_a_jittered_box_stays_near_its_own() -> None:
     moved = np.stack([jittered(box, random, 0.04).as_array() - box.as_array() for _ in range(200)])
     assert np.abs(moved[:, 0::2]).max() <= 4.0 and np.abs(moved[:, 1::2]).max() <= 8.0
     assert np.abs(moved).max() > 4.0
+
+
+def map_gap(network: LandmarkNetwork, exported: Path, pictures_BCHW: npt.NDArray[np.float32]) -> float:
+    """Largest difference between the maps of torch and of serving's session, as a share of the largest value in them.
+
+    Maps, not places: where a network has learnt little, one map's peaks are so alike that rounding moves the place.
+    """
+    inputs = {INPUT: pictures_BCHW}
+    ours, theirs = (np.asarray(session.run(inputs)[0]) for session in (TorchSession(network), OnnxSession(exported)))
+    return float(np.abs(ours - theirs).max() / np.abs(ours).max())

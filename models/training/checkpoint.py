@@ -25,7 +25,7 @@ _Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands: epochs done, seconds spent, and each epoch's figures; `decided_by` as `what_decides` tells."""
+    """Where a run stands: epochs done, seconds spent, each epoch's figures; `decided_by` as `what_decides` tells."""
 
     epoch: int = 0
     wall_time_s: float = 0.0

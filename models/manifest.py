@@ -24,11 +24,33 @@ class TrainingRecord(BaseModel):
     started_from: str
 
 
+class MeasuredForm(BaseModel):
+    """One form of a network beside the shipped file, as `models.training trade` measured it.
+
+    `sha256` and `megabytes` (10^6 bytes) are of the form's file; `slowness` is its time over the shipped one's.
+    `agreement` with the shipped form is over `photos` photos, `quality` over `judged` photos or garments of the
+    calibration fold. `failure` says why a form cannot be run: only its file is measured then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    megabytes: float = Field(ge=0)
+    slowness: float = Field(default=0.0, ge=0)
+    agreement: dict[str, float] = {}
+    photos: int = Field(default=0, ge=0)
+    quality: dict[str, float] = {}
+    judged: int = Field(default=0, ge=0)
+    failure: str = ""
+
+
 class Manifest(BaseModel):
     """Beside every `NAME.onnx` lies its `NAME.json`, read by this class.
 
     `mean` and `std` are on a 0..1 scale in RGB order; `extra` holds what only this model's runtime class understands
-    (thresholds, map sizes); `quality` measured figures by name, `untrained` the categories without data.
+    (thresholds, map sizes); `quality` measured figures by name, `untrained` the categories without data;
+    `forms` what the file and its other forms (fp32, int8, fp16) cost and keep, empty where nobody compared them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +68,7 @@ class Manifest(BaseModel):
     quality: dict[str, float]
     untrained: list[str] = []
     extra: dict[str, Any] = {}
+    forms: tuple[MeasuredForm, ...] = ()
 
 
 def read_manifest(path: Path) -> Manifest:

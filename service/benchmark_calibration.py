@@ -15,8 +15,11 @@ from service.benchmark_verdicts import Answer, SeenGarments
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Of the best hit a garment, copies of set `name` and photos without a copy 1:1, `pairs` in all; `group` is the
-    weight group that the detector saw, whose curve stated the probability, or all together."""
+    """Of the best hit a photo, copies of set `name` and photos without a copy 1:1, `pairs` in all; `group` is the
+    weight group that the detector saw, whose curve stated the probability, or all together.
+
+    Intervals are over garments: copies of one, and its own photo that asked without it, are drawn together.
+    """
 
     name: str
     group: str
@@ -42,15 +45,15 @@ def calibrations_of(
         count = min(map(len, hits))
         if count:
             pairs = [part[at * len(part) // count] for part in hits for at in range(count)]
-            stated, happened = zip(*pairs, strict=True)
-            found.append(Calibration(name, group, len(pairs), reliability_of(stated, happened)))
+            stated, happened, garments = zip(*pairs, strict=True)
+            found.append(Calibration(name, group, len(pairs), reliability_of(stated, happened, garments)))
     return found
 
 
-def _first_hits(answers: Sequence[Answer], gallery: SeenGarments) -> list[tuple[float, bool]]:
-    """What the match that stands first is said to be a copy with, and whether it is the original."""
+def _first_hits(answers: Sequence[Answer], gallery: SeenGarments) -> list[tuple[float, bool, str]]:
+    """What the match that stands first is said to be a copy with, whether it is the original, and whose photo asked."""
     return [
-        (match.probability, bool(gallery.rows.owners[place] == answer.owner))
+        (match.probability, bool(gallery.rows.owners[place] == answer.owner), answer.owner)
         for answer in answers
         for place, match in answer.matches[:1]
     ]

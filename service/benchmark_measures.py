@@ -60,7 +60,8 @@ _BARS = {
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """A measure of verdicts beside what is asked of it; the figure's count is garments (photos, pairs)."""
+    """A measure of verdicts beside what is asked of it; the figure's count is garments, each drawn with all of its
+    photos: photos where nobody copied, prints on one blank, and first photos of look-alikes."""
 
     measure: str
     asked: str
@@ -134,7 +135,8 @@ def _line(measure: str, asked: str, values: Sequence[bool], garments: Sequence[o
 
 
 def _lines_of_places(name: str, places: Floats, owners: Sequence[str]) -> list[VerdictLine]:
-    """Where the original stands among the matches of its copy; hard negatives are not registered."""
+    """Where the original stands among the matches of its copy; hard negatives are not registered, as they are where
+    methods are ranked."""
     bars = Bars.of(name)
     return [
         _line(f"{name}, in the order of an answer: top-1", bars.first, (places <= 1).tolist(), owners),

@@ -89,8 +89,7 @@ def _draw_reliability(report: BenchmarkReport, folder: Path) -> str:
         axes.plot([b.stated for b in bins], [b.happened for b in bins], "o-")
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="stated probability", ylabel="share that were copies")
         axes.set_title(
-            f"{one.name}, {one.group}: {one.pairs} pairs\n"
-            f"ECE {one.reliability.error:.3f}, skill {one.reliability.skill:.3f}",
+            f"{one.name}, {one.group}: {one.pairs} pairs\nECE {one.reliability.error}\nskill {one.reliability.skill}",
             size=8,
         )
         axes.set_aspect("equal")
@@ -107,9 +106,9 @@ def _draw_edits(report: BenchmarkReport, folder: Path) -> str:
         1, len(parts), figsize=(6.5 * len(parts), max(4.0, 1.6 + 0.5 * count)), layout="constrained"
     )
     for axes, (name, lines) in zip(np.atleast_1d(grid), parts.items(), strict=True):
-        names = [f"{line.edit} ({line.copies})" for line in lines]
+        names = [f"{line.edit} ({line.garments}, {line.copies})" for line in lines]
         _bars(axes, names, {m: [x.figures[m] for x in lines] for m in ("top-1", "called a copy")})
-        axes.set_title(f"{name}: by kind of edit (copies), {LEARNED}", size=10)
+        axes.set_title(f"{name}: by kind of edit (garments, copies), {LEARNED}", size=10)
     return _save(figure, folder / "edits.png")
 
 

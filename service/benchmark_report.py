@@ -13,7 +13,7 @@ from models.benchmark.photos import Size
 from models.benchmark.ranking import METRICS
 from models.benchmark.run import SetReport
 from models.benchmark.sets import HARD, STANDARD
-from models.benchmark.table import ALL
+from models.benchmark.table import ALL, NetworkLine
 from service.benchmark_measures import Bars, VerdictLine, VerdictReport
 
 LEARNED = "shipped, learned weights"
@@ -44,21 +44,26 @@ class BenchmarkReport:
         parts += _verdicts(self.verdicts)
         for name, lines in self.verdicts.edits.items():
             parts += [f"## {name}: by kind of edit (shipped, learned weights)"]
-            rows = [[line.edit, str(line.copies), *map(str, line.figures.values())] for line in lines]
-            parts += [_table(["edit", "copies", *(list(lines[0].figures) if lines else [])], rows)]
+            rows = [
+                [line.edit, str(line.garments), str(line.copies), *map(str, line.figures.values())] for line in lines
+            ]
+            parts += [_table(["edit", "n", "copies", *(list(lines[0].figures) if lines else [])], rows)]
         parts += [f"![{name.removesuffix('.png')}]({name})" for name in plots]
         return "\n\n".join(parts) + "\n"
 
 
 def _preface(report: BenchmarkReport) -> Iterator[str]:
     yield (
-        "Made copies of validation garments, 95 % bootstrap intervals over garments, n garments a row. `recall@20` and "
+        "Made copies of validation garments, 95 % bootstrap intervals over garments, n garments a row: each is drawn "
+        "with all of its copies. (Where nobody copied, n counts photos, prints on one blank, pairs of look-alikes by "
+        "their first photo, products of stores.) `recall@20` and "
         "`mAP` as in the paper: the original asks, its copies and the distractors answer. `top-k`: the copy asks, "
         "everything registered answers; in the tables of methods in the order of S, else in the order of an answer "
         "(`service/judging.py`), as in service. Garments are drawn evenly from the four categories. No data set of "
         "real copies is public; the edits are ours (`models/benchmark/sets.py`)."
     )
     yield "\n".join(f"- {name}: {version}" for name, version in report.versions.items())
+    yield from _networks(report)
     yield "\n".join(f"- {name}: {_told(plan)}" for name, plan in report.plans.items())
     if report.missing:
         yield f"**Not measured here** (no such network was given with `--ablations`): {', '.join(report.missing)}."
@@ -66,12 +71,30 @@ def _preface(report: BenchmarkReport) -> Iterator[str]:
         yield "**A small run: it shows that all works, its figures mean little.**"
 
 
+def _networks(report: BenchmarkReport) -> Iterator[str]:
+    """Every set was measured with the same networks."""
+    heads = ["network", "digest", "regions", "attention", "share", "epochs", "seed", "minutes", "started from"]
+    yield _table(heads, [_network(line) for one in report.sets[:1] for line in one.networks])
+    yield (
+        "Epochs, seed and minutes are those of a network's last run, as its manifest tells; what it started from was "
+        "trained before. Share: of the training garments."
+    )
+
+
+def _network(line: NetworkLine) -> list[str]:
+    attention = {None: "–", True: "yes", False: "no"}[line.attention]
+    told = ["–" if value is None else str(value) for value in (line.pooling, line.share, line.epochs)]
+    minutes = f"{line.wall_time_s / 60:.0f}"
+    return [line.name, line.digest, told[0], attention, *told[1:], str(line.seed), minutes, line.started_from]
+
+
 def _reached(report: BenchmarkReport) -> Iterator[str]:
     rows = []
     for words, asked, figure in _must_reach(report):
-        rows.append([words, asked, "–" if figure is None else str(figure), reached(asked, figure)])
+        told = ["–", "–"] if figure is None else [str(figure), str(figure.count)]
+        rows.append([words, asked, *told, reached(asked, figure)])
     yield "## What must be reached"
-    yield _table(["measure", "asked", "measured", "reached"], rows)
+    yield _table(["measure", "asked", "measured", "n", "reached"], rows)
 
 
 def _must_reach(report: BenchmarkReport) -> Iterator[tuple[str, str, Figure | None]]:
@@ -91,11 +114,8 @@ def _must_reach(report: BenchmarkReport) -> Iterator[tuple[str, str, Figure | No
         yield line.measure, line.asked, line.figure
     for one in (part for part in report.verdicts.calibrations if part.group == ALL):
         bars = Bars.of(one.name)
-        for words, asked, value in (
-            ("calibration error (ECE)", bars.error, one.reliability.error),
-            ("Brier skill", bars.skill, one.reliability.skill),
-        ):
-            yield f"{one.name}: {words}", asked, Figure(value, math.nan, math.nan, one.pairs)
+        yield f"{one.name}: calibration error (ECE)", bars.error, one.reliability.error
+        yield f"{one.name}: Brier skill", bars.skill, one.reliability.skill
 
 
 def _figure(report: BenchmarkReport, name: str, metric: str) -> Figure | None:
@@ -128,22 +148,29 @@ def _set(one: SetReport) -> Iterator[str]:
     if one.gains:
         yield f"### {one.name}: what one gains on the other, garment by garment, the four categories together"
         gained = [
-            [gain.question, f"{gain.method} − {gain.other}", *(str(gain.figures[name]) for name in METRICS)]
+            [
+                gain.question,
+                f"{gain.method} − {gain.other}",
+                str(gain.figures["top-1"].count),
+                *(str(gain.figures[name]) for name in METRICS),
+            ]
             for gain in one.gains
         ]
-        yield _table(["question", "difference", *METRICS], gained)
+        yield _table(["question", "difference", "n", *METRICS], gained)
 
 
 def _verdicts(verdicts: VerdictReport) -> Iterator[str]:
     yield "## Verdicts, with the shipped embedder and policy"
     rows = [[line.measure, line.asked, str(line.figure), str(line.figure.count)] for line in verdicts.lines]
     yield _table(["measure", "asked", "measured", "n"], rows)
-    yield "### Calibration: best hit a garment, copies and originals 1:1, ten equal-mass bins"
-    calibrated = [
-        [one.name, one.group, str(one.pairs), f"{one.reliability.error:.3f}", f"{one.reliability.skill:.3f}"]
+    yield "### Calibration: best hit a photo, copies and photos that nobody copied 1:1, ten equal-mass bins"
+    rows = [
+        [one.name, one.group, str(one.reliability.error.count), str(one.pairs), str(part.error), str(part.skill)]
         for one in verdicts.calibrations
+        for part in [one.reliability]
     ]
-    yield _table(["set", "group", "pairs", "ECE", "Brier skill"], calibrated)
+    yield _table(["set", "group", "n", "pairs", "ECE", "Brier skill"], rows)
+    yield "Draws of garments are put into bins anew and repeat pairs, so that the interval of ECE lies rather high."
 
 
 def _told(plan: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 from models.benchmark.sightings import Sighting, read_sighted
+from models.manifest import TrainingRecord
 from models.runtime.describe import Embedder
 from models.scoring import UPRIGHT_PREFERENCE
 from models.taxonomy import REGION_COUNT
@@ -25,11 +26,13 @@ BATCH = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """An embedder under the name of its row in the report; `digest` of its file keys what is kept."""
+    """An embedder under the name of its row in the report; `digest` of its file keys what is kept; `training` as its
+    manifest tells it."""
 
     name: str
     digest: str
     embedder: Embedder
+    training: TrainingRecord
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -43,7 +43,7 @@ def read_network(folder: Path, threads: int = 0) -> Network:
     """An exported embedder under its folder's name. Raises ModelFileError where it is missing or altered."""
     manifest = read_manifest(folder / "embedder.json")
     session = OnnxSession(folder / manifest.file, threads=threads)
-    return Network(folder.name, manifest.sha256[:12], RegionEmbedder(session, manifest))
+    return Network(folder.name, manifest.sha256[:12], RegionEmbedder(session, manifest), manifest.training)
 
 
 def read_ablations(folder: Path, threads: int = 0) -> dict[str, Network]:

@@ -13,8 +13,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A mean with its 95 % bootstrap interval over `count` garments; NaN where there is nothing to measure, or only a
-    value without an interval."""
+    """A measure with its 95 % bootstrap interval over `count` garments; NaN where there is nothing to measure."""
 
     value: float
     low: float
@@ -22,9 +21,7 @@ class Figure:
     count: int
 
     def __str__(self) -> str:
-        if not self.count:
-            return "–"
-        return f"{self.value:.3f}" if np.isnan(self.low) else f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]" if self.count else "–"
 
     @property
     def beyond_chance(self) -> bool:
@@ -53,7 +50,7 @@ def bootstrap(values: npt.ArrayLike, garments: npt.ArrayLike, seed: int = 2026) 
         return NOTHING
     _, place = np.unique(names, return_inverse=True)
     sums, counts = np.bincount(place, weights=x), np.bincount(place).astype(np.float64)
-    drawn = _draw(len(sums), seed)
+    drawn = draw_garments(len(sums), seed)
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, (2.5, 97.5))
     return Figure(float(x.mean()), float(low), float(high), len(sums))
@@ -68,7 +65,7 @@ def balanced_accuracy(said: npt.ArrayLike, true: npt.ArrayLike, garments: npt.Ar
     _, place = np.unique(np.asarray(garments), return_inverse=True)
     counts = [np.bincount(place[of], minlength=place.max() + 1).astype(float) for of in (holds, ~holds)]
     hits = [np.bincount(place[of & right], minlength=place.max() + 1).astype(float) for of in (holds, ~holds)]
-    drawn = _draw(len(counts[0]), seed)
+    drawn = draw_garments(len(counts[0]), seed)
     totals = [count[drawn].sum(axis=1) for count in counts]
     usable = (totals[0] > 0) & (totals[1] > 0)
     shares = [hit[drawn].sum(axis=1)[usable] / total[usable] for hit, total in zip(hits, totals, strict=True)]
@@ -77,5 +74,6 @@ def balanced_accuracy(said: npt.ArrayLike, true: npt.ArrayLike, garments: npt.Ar
     return Figure(float(value), float(low), float(high), len(counts[0]))
 
 
-def _draw(count: int, seed: int) -> npt.NDArray[np.int64]:
+def draw_garments(count: int, seed: int = 2026) -> npt.NDArray[np.int64]:
+    """Numbers of `count` garments drawn with replacement, int64 (RESAMPLES, count): a draw a row."""
     return np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))

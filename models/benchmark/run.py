@@ -11,7 +11,7 @@ from models.benchmark.methods import QUESTIONS, SHIPPED, Method, methods_of, met
 from models.benchmark.photos import Photos, Studio
 from models.benchmark.ranking import Ranking, Trial, rank
 from models.benchmark.sets import PUBLISHED, UNIFORM, SetPlan
-from models.benchmark.table import Gain, Line, gain_of, lines_of
+from models.benchmark.table import Gain, Line, NetworkLine, gain_of, lines_of, network_line
 from models.manifest import read_manifest
 from models.runtime.describe import PhotoDescriber, models_version
 from models.weighting import WeightTable
@@ -19,7 +19,7 @@ from models.weighting import WeightTable
 
 @dataclass(frozen=True, slots=True)
 class SetReport:
-    """What one set came to; `gallery` counts garments that answer a check."""
+    """What one set came to; `gallery` counts garments that answer a check; `networks`: all that were at hand."""
 
     name: str
     originals: int
@@ -27,6 +27,7 @@ class SetReport:
     gallery: int
     lines: tuple[Line, ...]
     gains: tuple[Gain, ...]
+    networks: tuple[NetworkLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def open_studio(describer: PhotoDescriber, weights: Path, root: Path, cache: Pat
 
 
 def shipped_network(describer: PhotoDescriber, weights: Path) -> Network:
-    return Network(SHIPPED, read_manifest(weights / "embedder.json").sha256[:12], describer.embedder)
+    manifest = read_manifest(weights / "embedder.json")
+    return Network(SHIPPED, manifest.sha256[:12], describer.embedder, manifest.training)
 
 
 def largest(embedded: Embedded) -> Embedded:
@@ -93,7 +95,8 @@ def _measure(shelf: Shelf, plan: SetPlan, methods: Sequence[Method], least_weigh
         if rankings.keys() >= {asked.method, asked.other}
     ]
     copies = len(next(iter(rankings.values())).owners)
-    return SetReport(plan.name, len(shelf.photos.originals), copies, gallery, tuple(lines), tuple(gains))
+    trained = tuple(map(network_line, shelf.networks.values()))
+    return SetReport(plan.name, len(shelf.photos.originals), copies, gallery, tuple(lines), tuple(gains), trained)
 
 
 def _combined(trials: Sequence[Trial]) -> Trial:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.benchmark.embeddings import Network
 from models.benchmark.metrics import Figure, bootstrap
 from models.benchmark.ranking import METRICS, Ranking
 
@@ -35,11 +37,48 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class EditLine:
-    """How copies with one kind of edit were answered."""
+    """How copies with one kind of edit were answered: so many `copies` of so many `garments`."""
 
     edit: str
+    garments: int
     copies: int
     figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLine:
+    """How an embedder came about, as its manifest tells; None where it does not.
+
+    `digest` of its file; `pooling` and `attention` of its design; `share` 0..1 of the training garments; `epochs`,
+    `seed` and `wall_time_s` of its last run, `started_from` what that run went on from.
+    """
+
+    name: str
+    digest: str
+    pooling: str | None
+    attention: bool | None
+    share: float | None
+    epochs: int | None
+    seed: int
+    wall_time_s: float
+    started_from: str
+
+
+def network_line(network: Network) -> NetworkLine:
+    """A recipe from before trainings could learn from a share of the garments learnt from all of them."""
+    training = network.training
+    design, plan, schedule = (_part(training.recipe, name) for name in ("design", "plan", "schedule"))
+    return NetworkLine(
+        network.name,
+        network.digest,
+        pooling=design.get("pooling"),
+        attention=design.get("attention"),
+        share=plan.get("share", 1.0) if plan else None,
+        epochs=schedule.get("epochs"),
+        seed=training.seed,
+        wall_time_s=training.wall_time_s,
+        started_from=training.started_from,
+    )
 
 
 def lines_of(method: str, ranking: Ranking) -> list[Line]:
@@ -63,12 +102,19 @@ def by_edit(
 ) -> list[EditLine]:
     """A line for each kind of edit, the most frequent first; a copy with two edits counts under both.
 
-    `answers` are named values (N,) of the N copies.
+    `owners` (N,): the garment that each copy is of, drawn with all of its copies that have the edit; `answers`: named
+    values (N,).
     """
     kinds = sorted({edit for each in edits for edit in each})
     lines = []
     for kind in kinds:
         rows = np.array([kind in each for each in edits])
         figures = {name: bootstrap(np.asarray(values)[rows], owners[rows]) for name, values in answers.items()}
-        lines.append(EditLine(kind, int(rows.sum()), figures))
+        lines.append(EditLine(kind, len(np.unique(owners[rows])), int(rows.sum()), figures))
     return sorted(lines, key=lambda line: (-line.copies, line.edit))
+
+
+def _part(recipe: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Empty where the recipe has no such part."""
+    part = recipe.get(name)
+    return part if isinstance(part, Mapping) else {}

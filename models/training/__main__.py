@@ -1,7 +1,7 @@
 """`python -m models.training`: from the photos to the shipped weights, one command a step.
 
 labels → landmarker → complete → street → embedder,   detector beside them;
-then unread → cohort → evidence for the policy; `trade` measures smaller forms of what is shipped,
+then unread → cohort → evidence for the policy; `trade` measures other forms of what is shipped,
 `curves` what more data, time or capacity would bring
 """
 

@@ -72,7 +72,7 @@ def load_checkpoint(
     progress, weights, moments = stored
     if decided_by is not None:
         _require_same(folder, progress.decided_by, decided_by)
-    network.load_state_dict(weights)
+    network.load_state_dict(weights)  # copied to wherever the network lies, as the optimizer's moments are
     if optimizer is not None:
         _restore(optimizer, moments)
     return progress

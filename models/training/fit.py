@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 
 from models.errors import AnotherRun
 from models.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from models.training.device import device_of, placed
 
 Losses = dict[str, torch.Tensor]
 
@@ -63,7 +64,7 @@ def fit(
     decided_by: Mapping[str, Any],
     on_epoch: Callable[[int], dict[str, float]] | None = None,
 ) -> Progress:
-    """Train `network` in place, continuing from `folder` where a checkpoint lies there.
+    """Train `network` in place and on the device where it lies, continuing from `folder` where a checkpoint lies there.
 
     `batches_of_epoch(epoch)` yields `steps_per_epoch` batches; `objective(network, batch)` returns named losses that
     are summed; `on_epoch(epoch)` may measure, its figures go into the history. `decided_by` is what `what_decides`
@@ -89,7 +90,8 @@ def fit(
             network.train()
             for index, batch in enumerate(batches_of_epoch(epoch)):
                 _set_rates(optimizer, rates, schedule, epoch * steps_per_epoch + index, total)
-                for name, value in _step(network, batch, objective, optimizer, schedule.clip_norm).items():
+                fed = placed(batch, device_of(network))
+                for name, value in _step(network, fed, objective, optimizer, schedule.clip_norm).items():
                     sums[name] = sums.get(name, 0.0) + value / steps_per_epoch
                 bar.advance(task)
         figures = dict(sums)

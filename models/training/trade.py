@@ -1,4 +1,4 @@
-"""What each smaller form of a shipped network costs and saves: size, speed, agreement with the shipped one, quality.
+"""What each other form of a shipped network costs and saves: size, speed, agreement with the shipped one, quality.
 
 Everything runs through the serving classes, on photos of the calibration fold. Half of them calibrate int8, the others
 are measured; no photo is in both halves.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelFileError
 from models.geometry import intersection_over_union
-from models.manifest import Manifest, read_manifest
+from models.manifest import Manifest, MeasuredForm, file_sha256, read_manifest, write_manifest
 from models.preprocessing import ImageLimits, crop_garment, decode
 from models.regions import locate_regions
 from models.runtime.detector import GarmentDetector
@@ -29,22 +30,17 @@ from models.training.detector.evaluate import judged_photos
 from models.training.variants import Feed, RecordingSession, Variant, write_variant
 from models.types import Detection, Garment, Image, Landmarks, RegionEmbeddings
 
-Quality = Callable[[str, ModelSession, Manifest], dict[str, float]]
-"""Network's name, a session and its manifest → figures of the calibration fold by name."""
+Quality = Callable[[str, ModelSession, Manifest], tuple[dict[str, float], int]]
+"""Network's name, a session and its manifest → figures of the calibration fold by name, and on how many they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One form of one network. `slowness`: its median time over the shipped one's, photo by photo, runs interleaved;
-    `agreement` with the shipped one and `quality` by name; `failure` says why it cannot be run, if it cannot."""
+    """One form of one network in a version. Its `slowness`: the median over the photos, runs interleaved."""
 
     network: str
-    variant: Variant
-    megabytes: float
-    slowness: float = 1.0
-    agreement: Mapping[str, float] = field(default_factory=dict)
-    quality: Mapping[str, float] = field(default_factory=dict)
-    failure: str = ""
+    version: str
+    form: MeasuredForm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,37 +107,67 @@ def compare_variants(
     line = Line.through(weights, images[half:], asked)
     outcomes = []
     for network in networks:
-        outcomes += _compare(network, weights, work, line, taught[network].feeds, quality)
+        outcomes += compare_forms(network, weights, work, line, taught[network].feeds, quality)
     return outcomes
 
 
-def _compare(
+def compare_forms(
     network: str, weights: Path, work: Path, line: Line, feeds: Sequence[Feed], quality: Quality
 ) -> list[Outcome]:
+    """Every form of one network, made in `work`: int8 is calibrated on `feeds`, all are compared on `line`."""
     manifest = read_manifest(weights / f"{network}.json")
     sessions: dict[Variant, ModelSession] = {}
-    failures: dict[Variant, str] = {}
+    forms: dict[Variant, MeasuredForm] = {}
     paths = {variant: work / f"{network}-{variant}.onnx" for variant in Variant}
     for variant, path in paths.items():
         write_variant(variant, weights / manifest.file, path, feeds)
         try:
             sessions[variant] = OnnxSession(path, threads=1)
         except ModelFileError as error:
-            failures[variant] = str(error).splitlines()[0]
+            forms[variant] = _form(variant, path, failure=str(error).splitlines()[0])
     runners = {variant: line.runner(network, session, manifest) for variant, session in sessions.items()}
     seconds, answers = interleaved(runners, len(line.images))
-    return [
-        Outcome(
-            network,
+    for variant, session in sessions.items():
+        figures, judged = quality(network, session, manifest)
+        forms[variant] = _form(
             variant,
-            path.stat().st_size / 1e6,
-            slowness(seconds[variant], seconds[Variant.SHIPPED]) if variant in sessions else 0.0,
-            agreement(answers[variant], answers[Variant.SHIPPED], line) if variant in sessions else {},
-            quality(network, sessions[variant], manifest) if variant in sessions else {},
-            failures.get(variant, ""),
+            paths[variant],
+            slowness=round(slowness(seconds[variant], seconds[Variant.SHIPPED]), 4),
+            agreement=_rounded(agreement(answers[variant], answers[Variant.SHIPPED], line)),
+            photos=len(line.images),
+            quality=_rounded(figures),
+            judged=judged,
         )
-        for variant, path in paths.items()
-    ]
+    return [Outcome(network, manifest.version, forms[variant]) for variant in Variant]
+
+
+def record_forms(weights: Path, outcomes: Sequence[Outcome]) -> list[Path]:
+    """Write into the manifest of each measured network in `weights` what its forms cost and keep.
+
+    Returns the manifests written. Raises ModelFileError, and writes none, where a network is no longer the file that
+    was measured.
+    """
+    told: dict[Path, Manifest] = {}
+    for network in dict.fromkeys(outcome.network for outcome in outcomes):
+        path = weights / f"{network}.json"
+        manifest = read_manifest(path)
+        forms = tuple(outcome.form for outcome in outcomes if outcome.network == network)
+        if manifest.sha256 not in [form.sha256 for form in forms if form.name == Variant.SHIPPED]:
+            raise ModelFileError(f"{path}: {manifest.file} was replaced since its forms were measured")
+        told[path] = manifest.model_copy(update={"forms": forms})
+    for path, manifest in told.items():
+        write_manifest(manifest, path)
+    return list(told)
+
+
+def _form(variant: Variant, path: Path, **measured: Any) -> MeasuredForm:
+    megabytes = round(path.stat().st_size / 1e6, 3)
+    return MeasuredForm(name=variant.value, sha256=file_sha256(path), megabytes=megabytes, **measured)
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    """To four places; a figure that is not finite could not be measured and is left out."""
+    return {name: round(float(value), 4) for name, value in figures.items() if np.isfinite(value)}
 
 
 def interleaved(

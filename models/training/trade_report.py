@@ -1,4 +1,4 @@
-"""The table of what smaller forms cost and save, and which of them would be worth shipping."""
+"""The table of what other forms cost and save, and which of them would be worth shipping."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.manifest import Manifest
+from models.manifest import Manifest, MeasuredForm
 from models.runtime.detector import GarmentDetector
 from models.runtime.landmarker import LandmarkEstimator
 from models.runtime.session import ModelSession
@@ -34,12 +34,15 @@ MOST_LOST = 0.005
 LEAST_GAIN = 0.9
 """Of the shipped form's time or size: less of a gain is not worth a new version of the models."""
 
-INTRODUCTION = f"""# What ships, and what smaller forms would cost
+INTRODUCTION = f"""# What ships, and what other forms would cost
 
-Written by `python -m models.training trade --out docs/export.md` (`models/training/trade.py`), through the serving
-classes, on photos of the calibration fold, one thread.
+Written by `python -m models.training trade --record --out docs/export.md` (`models/training/trade.py`), through the
+serving classes, on photos of the calibration fold, one thread. `--record` writes the same figures into the networks'
+manifests (`forms` in `models/weights/NAME.json`); the version is the manifest's.
 
 - **shipped**: weights stored in half precision and widened when the file is loaded; arithmetic in float32.
+- **fp32**: the shipped weights stored in float32. Numbers and arithmetic are the same, so what its time differs from
+  the shipped form's is how far the ratios scatter.
 - **int8**: convolutions and matrix products in int8 (ONNX Runtime's static QDQ, weights by channel, activations by
   their extremes on one half of the photos; the other half is compared).
 - **fp16**: arithmetic in half precision. ONNX Runtime's CPU engine has few such kernels and casts around the others.
@@ -66,46 +69,40 @@ class FoldQuality:
         self._cut = cut_garments(self._hands, paths)
         self._key_slots = read_key_slots(root)
 
-    def __call__(self, network: str, session: ModelSession, manifest: Manifest) -> dict[str, float]:
+    def __call__(self, network: str, session: ModelSession, manifest: Manifest) -> tuple[dict[str, float], int]:
         if network == "detector":
             looked = look(GarmentDetector(session, manifest), self._photos)
             boxes = measure_boxes(looked, float(manifest.extra["least_confidence"]))
-            return {"recall": boxes.recall, "false_boxes": boxes.false_boxes}
+            return {"recall": boxes.recall, "false_boxes": boxes.false_boxes}, len(self._photos)
         if network == "landmarker":
             points = measure_points(LandmarkEstimator(session, manifest), self._hands, self._cut, self._key_slots)
-            return {"mean_error": points.mean_error, "within_0.05": points.share_close}
+            return {"mean_error": points.mean_error, "within_0.05": points.share_close}, len(self._hands)
         figures = measure_copies(self._trial, describe_with_session(session))
         areas = [figures[f"{name.value}_auc"] for name in REGIONS]
-        return {"top1": figures["top1"], "top20": figures["top20"], "auc": float(np.mean(areas))}
+        named = {"top1": figures["top1"], "top20": figures["top20"], "auc": float(np.mean(areas))}
+        return named, len(self._trial.queries)
 
 
-def best_of(outcomes: Sequence[Outcome]) -> Outcome:
+def best_of(outcomes: Sequence[Outcome]) -> MeasuredForm:
     """Of one network the fastest form that keeps every quality figure and is worth the change; else the shipped."""
-    (shipped,) = (outcome for outcome in outcomes if outcome.variant is Variant.SHIPPED)
-    worthy = [outcome for outcome in outcomes if _keeps(outcome, shipped) and _gains(outcome, shipped)]
-    return min(worthy, key=lambda outcome: outcome.slowness, default=shipped)
+    forms = [outcome.form for outcome in outcomes]
+    (shipped,) = (form for form in forms if form.name == Variant.SHIPPED)
+    worthy = [form for form in forms if _keeps(form, shipped) and _gains(form, shipped)]
+    return min(worthy, key=lambda form: form.slowness, default=shipped)
 
 
 def markdown(outcomes: Sequence[Outcome], asked: str) -> str:
     """The table, and what would ship; `asked` says what was measured on."""
     lines = [
-        "| network | form | MB | time / shipped | agreement with shipped | quality, calibration fold |",
-        "|---|---|---|---|---|---|",
+        "| network | version | form | MB | time / shipped | agreement with shipped | quality, calibration fold |",
+        "|---|---|---|---|---|---|---|",
+        *map(_row, outcomes),
     ]
-    for outcome in outcomes:
-        if outcome.failure:
-            told = f"cannot be run: {outcome.failure}"
-            lines.append(f"| {outcome.network} | {outcome.variant} | {outcome.megabytes:.1f} | – | – | {told} |")
-            continue
-        lines.append(
-            f"| {outcome.network} | {outcome.variant} | {outcome.megabytes:.1f} | {outcome.slowness:.2f} | "
-            f"{_figures(outcome.agreement)} | {_figures(outcome.quality)} |"
-        )
     lines += ["", asked, ""]
     for network in dict.fromkeys(outcome.network for outcome in outcomes):
         best = best_of([outcome for outcome in outcomes if outcome.network == network])
-        kept = best.variant is Variant.SHIPPED
-        lines.append(f"- {network}: " + ("the shipped form stays." if kept else f"**{best.variant}** would be better."))
+        kept = best.name == Variant.SHIPPED
+        lines.append(f"- {network}: " + ("the shipped form stays." if kept else f"**{best.name}** would be better."))
     return "\n".join([*lines, ""])
 
 
@@ -114,19 +111,26 @@ def page(outcomes: Sequence[Outcome], asked: str) -> str:
     return f"{INTRODUCTION}\n{markdown(outcomes, asked)}"
 
 
-def _keeps(outcome: Outcome, shipped: Outcome) -> bool:
-    if outcome.failure or set(outcome.quality) != set(shipped.quality):
+def _row(outcome: Outcome) -> str:
+    form = outcome.form
+    start = f"| {outcome.network} | {outcome.version} | {form.name} | {form.megabytes:.1f} |"
+    if form.failure:
+        return f"{start} – | – | cannot be run: {form.failure} |"
+    return f"{start} {form.slowness:.2f} | {_figures(form.agreement)} | {_figures(form.quality)} |"
+
+
+def _keeps(form: MeasuredForm, shipped: MeasuredForm) -> bool:
+    if form.failure or set(form.quality) != set(shipped.quality):
         return False
     lost = [
-        (shipped.quality[name] - value) * (-1 if name in LOWER_IS_BETTER else 1)
-        for name, value in outcome.quality.items()
+        (shipped.quality[name] - value) * (-1 if name in LOWER_IS_BETTER else 1) for name, value in form.quality.items()
     ]
     return all(loss <= MOST_LOST for loss in lost)
 
 
-def _gains(outcome: Outcome, shipped: Outcome) -> bool:
-    faster, smaller = outcome.slowness <= LEAST_GAIN, outcome.megabytes <= LEAST_GAIN * shipped.megabytes
-    return faster or (smaller and outcome.slowness <= 1.0)
+def _gains(form: MeasuredForm, shipped: MeasuredForm) -> bool:
+    faster, smaller = form.slowness <= LEAST_GAIN, form.megabytes <= LEAST_GAIN * shipped.megabytes
+    return faster or (smaller and form.slowness <= 1.0)
 
 
 def _figures(named: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Smaller forms of an exported network: int8 (static QDQ) and float16 arithmetic, from the float32 graph that ships.
+"""Other forms of an exported network: float32 weights, int8 (static QDQ) and float16 arithmetic, from what ships.
 
 bfloat16 is not among them: ONNX Runtime's CPU engine has no bfloat16 kernels for convolutions.
 """
@@ -28,9 +28,10 @@ QUANTIZED = ("Conv", "Gemm", "MatMul")
 
 
 class Variant(StrEnum):
-    """Forms of a network; the shipped one stores halves and computes in float32."""
+    """Forms of a network; the shipped one stores halves and computes in float32, `FULL` stores the same in float32."""
 
     SHIPPED = "shipped"
+    FULL = "fp32"
     INT8 = "int8"
     HALF = "fp16"
 
@@ -55,6 +56,8 @@ def write_variant(variant: Variant, shipped: Path, out: Path, feeds: Sequence[Fe
     """Write that form of `shipped` to `out`; `feeds` are what int8 is calibrated on. Returns `out`."""
     if variant is Variant.INT8:
         _write_int8(shipped, out, feeds)
+    elif variant is Variant.FULL:
+        onnx.save(widened(onnx.load(shipped)), out)
     elif variant is Variant.HALF:
         onnx.save(convert_float_to_float16(widened(onnx.load(shipped)), keep_io_types=True), out)
     else:

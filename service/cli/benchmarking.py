@@ -79,7 +79,6 @@ def measure(settings: Settings, data: Path | None, ablations: Path | None, cache
             "models": describer.models_version,
             "region weights": rules.weights.version,
             "policy": rules.policy.version,
-            **{f"network {name}": network.digest for name, network in networks.items()},
         },
         sets=tuple(measure_sets(shelf, rules.weights, rules.policy.least_weight)),
         verdicts=measure_verdicts(shelf, rules, read_same_designs(root)),

@@ -50,6 +50,12 @@ def test_a_small_run_tells_everything_and_is_kept(tmp_path: Path) -> None:
     assert [one["name"] for one in read["sets"]] == [
         "standard", "hard", "strong", "standard, uniform prior", "hard, uniform prior",
     ]  # fmt: skip
+    # All three are the shipped embedder, so they have one digest, recipe and seed.
+    networks = read["sets"][0]["networks"]
+    assert [one["name"] for one in networks] == ["full", "full-7", "shipped"]
+    assert all(one | {"name": ""} == networks[-1] | {"name": ""} for one in networks)
+    assert networks[-1]["epochs"] and networks[-1]["wall_time_s"] > 0
+    assert f"| shipped | {networks[-1]['digest']} | regions | yes |" in text
     lines = {(line.method, line.group): line.figures for line in report.sets[0].lines}
     alike = [lines[name, "all"] for name in ("full, learned weights", "ensemble of 2, learned weights")]
     assert {name: one.value for name, one in alike[0].items()} == {name: one.value for name, one in alike[1].items()}

@@ -12,6 +12,12 @@ from models.training.commands.options import WORK, Data, DeepFashion2, Every, Wo
 from models.training.data.readers import data_root
 from models.training.embedder.shelf import open_shelf
 
+SameContributor = Annotated[
+    int,
+    typer.Option(help="Hard strangers a garment among its contributor's, beside those of its colour."),
+]
+EveryEdit = Annotated[bool, typer.Option(help="Make copies with the edits that came later too (docs/data-engine.md).")]
+
 
 def embedder(
     work: Work = WORK,
@@ -19,6 +25,8 @@ def embedder(
     warm: Annotated[Path | None, typer.Option(help="An exported embedder to start from, not ImageNet.")] = None,
     deepfashion2: DeepFashion2 = None,
     every: Every = 1,
+    same_contributor: SameContributor = 0,
+    every_edit: EveryEdit = False,
 ) -> None:
     """Train the region embedder on complete labels, or go on with its checkpoint, and export it.
 
@@ -32,7 +40,7 @@ def embedder(
     root = data_root(data)
     more = read_source(deepfashion2, work / "deepfashion2", every=every) if deepfashion2 else DeepFashion2Source()
     shelf = open_shelf(work, root, more.garments, more.labels)
-    recipe = EmbedderRecipe() if warm is None else FURTHER_PASS
+    recipe = (EmbedderRecipe() if warm is None else FURTHER_PASS).drawing(same_contributor, every_edit=every_edit)
     train_embedder(shelf, [*read_pairs(root), *more.pairs], work / "embedder", recipe, warm=warm)
     beside = f"{len(more.garments)} garments of DeepFashion2's train fold" if more.garments else ""
     started_from = "" if warm is None else f"{warm.name} of {file_sha256(warm)[:12]}"
@@ -56,11 +64,13 @@ def ablation(
     share: Annotated[float, typer.Option(help="Learn from this share of the training garments.")] = 1.0,
     dimension: Annotated[int, typer.Option(help="Numbers a region.")] = 128,
     frozen_stages: Annotated[int, typer.Option(help="Of the trunk's 17 stages those that do not learn.")] = 6,
+    same_contributor: SameContributor = 0,
+    every_edit: EveryEdit = False,
 ) -> None:
     """Train the embedder with parts taken out, about twenty minutes each on two cores.
 
-    With --share, --epochs, --dimension or --frozen-stages: a point of the curves in docs/tried.md, which must not lie
-    in the benchmark's folder.
+    With any option from --epochs on: a point of the curves in docs/tried.md, which must not lie in the benchmark's
+    folder.
 
     Example: python -m models.training ablation traditional --out var/training/ablations
     """
@@ -70,7 +80,7 @@ def ablation(
         raise typer.BadParameter(f"one of {', '.join(Ablation)}", param_hint="which")
     folder = out / (which if seed is None else f"{which}-{seed}")
     point = Point(epochs, share, dimension, frozen_stages)
-    recipe = recipe_of(Ablation(which), seed=seed, point=point)
+    recipe = recipe_of(Ablation(which), seed=seed, point=point).drawing(same_contributor, every_edit=every_edit)
     root = data_root(data)
     typer.echo(train_ablation(open_shelf(work, root), root, folder, recipe, trunk=trunk).quality)
 

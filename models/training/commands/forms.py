@@ -1,4 +1,4 @@
-"""What smaller forms of the shipped networks would cost and save."""
+"""What other forms of the shipped networks would cost and save."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ def trade(
     distractors: Annotated[int, typer.Option(help="Training garments in the embedder's gallery.")] = 350,
     networks: Annotated[list[str] | None, typer.Option(help="Which networks; all by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the page here too: docs/export.md.")] = None,
+    record: Annotated[bool, typer.Option("--record", help="Write the figures into the manifests too.")] = False,
 ) -> None:
-    """Make int8 and fp16 forms of the shipped networks and measure size, speed, agreement and quality.
+    """Make fp32, int8 and fp16 forms of the shipped networks and measure size, speed, agreement and quality.
 
-    Example: python -m models.training trade --out docs/export.md
+    Example: python -m models.training trade --record --out docs/export.md
     """
     from models.runtime.shipped import MODEL_NAMES
     from models.training.embedder.shelf import open_shelf
-    from models.training.trade import calibration_images, compare_variants
+    from models.training.trade import calibration_images, compare_variants, record_forms
     from models.training.trade_report import FoldQuality, markdown, page
 
     root = data_root(data)
@@ -41,3 +42,6 @@ def trade(
     typer.echo(markdown(outcomes, asked))
     if out is not None:
         out.write_text(page(outcomes, asked))
+    if record:
+        for path in record_forms(weights, outcomes):
+            typer.echo(f"{path} tells of its forms")

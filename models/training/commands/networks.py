@@ -44,11 +44,17 @@ def landmarker(
     trunk: Annotated[str, typer.Option(help="efficientnet_lite0, or a timm model such as hrnet_w18_small.")] = (
         "efficientnet_lite0"
     ),
-    frozen_stages: Annotated[int, typer.Option(help="Of the trunk's stages those that do not learn.")] = 5,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Start the trunk from random weights.")] = False,
+    frozen_stages: Annotated[
+        int | None,
+        typer.Option(help="Of the trunk's stages those that do not learn; default 5, from scratch none."),
+    ] = None,
     simple_baseline: Annotated[bool, typer.Option(help="No lateral connections: the baseline.")] = False,
     epochs: Annotated[int, typer.Option(help="Epochs.")] = 16,
 ) -> None:
     """Train the landmark network on `labels`, or go on with its checkpoint, and export it.
+
+    A timm trunk starts from the weights in Hugging Face's cache, which are fetched if need be, or --from-scratch.
 
     Example: python -m models.training landmarker --threads 2
     """
@@ -56,7 +62,8 @@ def landmarker(
     from models.training.landmarker.recipe import LandmarkerRecipe, train_landmarker
 
     labels = work / "labels.jsonl"
-    recipe = LandmarkerRecipe(trunk, frozen_stages=frozen_stages, laterals=not simple_baseline)
+    frozen = frozen_stages if frozen_stages is not None else (0 if from_scratch else LandmarkerRecipe().frozen_stages)
+    recipe = LandmarkerRecipe(trunk, frozen_stages=frozen, laterals=not simple_baseline, from_scratch=from_scratch)
     recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=epochs))
     train_landmarker(data_root(data), labels, work / "landmarker", recipe, threads=threads)
     export_landmarker(

@@ -20,6 +20,7 @@ from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
 from models.training.data.readers import Fold, GarmentPhoto
 from models.training.detector.admissible import NO_GARMENT
 from models.training.detector.network import GarmentFasterRCNN
+from models.training.device import device_of
 from models.types import Detection
 
 TIGHT = 0.75
@@ -62,7 +63,8 @@ class NetworkSession:
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         with torch.inference_mode():
-            return tuple(out.numpy() for out in self._network.infer(torch.from_numpy(inputs["pictures"])))
+            pictures = torch.from_numpy(inputs["pictures"]).to(device_of(self._network))
+            return tuple(out.cpu().numpy() for out in self._network.infer(pictures))
 
 
 def judged_photos(garments: Iterable[GarmentPhoto], fold: Fold) -> list[GarmentPhoto]:

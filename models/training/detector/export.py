@@ -31,7 +31,7 @@ from models.training.detector.train import DetectorRecipe
 from models.training.export import export_onnx
 
 VERSION = "2"
-DATA = "clothing-dataset training fold, co-parsing training streets, all store photos; collages of them"
+DATA = "clothing-dataset training fold, co-parsing training streets, 161 store photos of both folds; collages of them"
 MOST_OVERLAP = 0.5
 MOST_GARMENTS = 10
 SEARCHED_FROM = 0.05

@@ -17,6 +17,7 @@ from models.training.detector.dataset import DetectorPictures, Diet, collate
 from models.training.detector.network import Architecture, GarmentFasterRCNN
 from models.training.detector.objective import detector_objective
 from models.training.detector.scenes import Scene, read_scenes
+from models.training.device import fastest_device
 from models.training.fit import Schedule, fit, seed_everything
 
 DEEPFASHION2_SHARE = 0.3
@@ -69,6 +70,7 @@ def train_detector(
         load_exported(warm, network)
     elif warm is not None:
         network.load_state_dict(load_file(warm), strict=False)
+    network.to(fastest_device())
     scenes = read_scenes(root, lambda found: track(found, description="reading photos"))
     scenes += more
     steps = recipe.diet.pictures // recipe.batch

@@ -1,7 +1,8 @@
-"""The embedder with parts taken out, for comparison: same trunk, photos, epochs, size and seed, nothing else changed.
+"""The embedder with parts taken out, for comparison: same trunk, photos, epochs, size and seed.
 
 `traditional` is one global vector a garment, `pcb` five horizontal stripes, neither with landmarks; `plain` has the
-landmark regions without attention; `full` is the whole design trained no longer than the others.
+landmark regions without attention; `full` is the whole design trained no longer than the others. What has no regions is
+not told which of them were altered, and its vectors are centred (`network.py`), without which it does not learn at all.
 """
 
 from __future__ import annotations

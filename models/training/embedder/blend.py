@@ -15,9 +15,10 @@ from onnx import numpy_helper
 from models.errors import ModelFileError
 from models.manifest import Manifest, TrainingRecord, file_sha256, read_manifest, write_manifest
 from models.runtime.session import OnnxSession
-from models.training.embedder.dataset import RenderPlan, Studio
+from models.training.embedder.dataset import Studio
 from models.training.embedder.evaluate import measure, prepare_trial
 from models.training.embedder.export import describe_with_session
+from models.training.embedder.render_plan import RenderPlan
 from models.training.embedder.shelf import GarmentShelf
 
 KINDS = (np.dtype(np.float16), np.dtype(np.float32))
@@ -43,7 +44,7 @@ def blend_embedders(first: Path, second: Path, out: Path, shelf: GarmentShelf, v
         started_from=f"the mean of {_name(earlier)} and of a run that started from it: {later.training.started_from}",
     )
     measured = {f"calibration_{name}": round(value, 4) for name, value in quality.items()}
-    changes = {"version": version, "sha256": file_sha256(path), "training": record, "quality": measured}
+    changes = {"version": version, "sha256": file_sha256(path), "training": record, "quality": measured, "forms": ()}
     manifest = later.model_copy(update=changes | {"file": path.name})
     write_manifest(manifest, path.with_suffix(".json"))
     return manifest

@@ -25,32 +25,14 @@ from models.training.data.edit_shape import fill_ground
 from models.training.data.garment_picture import GarmentPicture, Pixels
 from models.training.data.patterns import draw_ground
 from models.training.data.readers import Fold, JudgedPair
-from models.training.data.region_edits import alter_regions, cut_patch
+from models.training.data.reframing import crop_picture
+from models.training.data.region_edits import alter_regions, cut_patch, edits_for, every_edit_for
 from models.training.data.rephotograph import Odds, rephotograph
-from models.training.embedder.neighbours import Neighbours, near_in_colour
+from models.training.embedder.neighbours import Neighbours, in_turns, near_in_colour
 from models.training.embedder.objective import Views
+from models.training.embedder.render_plan import RenderPlan
 from models.training.embedder.shelf import GarmentShelf
 from models.types import CROP_SIZE, Landmarks, Region
-
-
-@dataclass(frozen=True, slots=True)
-class RenderPlan:
-    """How views are drawn. Jitters are shares of the garment's box: landmarks and boxes at serving time are predicted,
-    and a network taught on perfect ones would not forgive their errors. `share` of the training garments is learnt."""
-
-    garments_a_batch: int = 12
-    steps_an_epoch: int = 60
-    point_jitter: float = 0.018
-    box_jitter: float = 0.04
-    hardness: tuple[float, float] = (0.2, 1.0)
-    colourway: float = 0.15
-    mirrored_print: float = 0.06
-    creases: float = 0.75
-    donors: int = 240
-    grounds: int = 240
-    neighbours: int = 48
-    confused: int = 24
-    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +75,10 @@ class Studio:
         picture = self._shelf[number].picture
         done: tuple[RegionName, ...] = ()
         if altered:
-            edited = alter_regions(picture.pixels, picture.mask, picture.landmarks, altered, rng, donors=self._donors)
+            kinds = every_edit_for if self._plan.every_edit else edits_for
+            edited = alter_regions(
+                picture.pixels, picture.mask, picture.landmarks, altered, rng, donors=self._donors, kinds_for=kinds
+            )
             picture, done = edited.picture, edited.altered
         elif rng.random() < self._plan.mirrored_print:
             picture = mirror_print(picture, RegionName.CHEST) or picture
@@ -101,6 +86,8 @@ class Studio:
         odds = Odds(flip=0.0, colourway=self._plan.colourway, creases=self._plan.creases)
         hardness = float(rng.uniform(*self._plan.hardness))
         shot = rephotograph(picture.pixels, picture.mask, picture.landmarks, ground, rng, hardness, odds=odds).picture
+        if self._plan.every_edit and rng.random() < self._plan.cropped:
+            shot = crop_picture(shot, rng)
         x, y, width, height = cv2.boundingRect(shot.mask)
         return self._frame(shot, Box(x, y, x + max(width, 2), y + max(height, 2)), done, rng)
 
@@ -178,8 +165,8 @@ def collate(views: Sequence[View], garments: Sequence[int], designs: Sequence[in
 class TripletBatches(Dataset[Views]):
     """The batches of one epoch: per garment its original, a copy with nothing altered, and a partial copy.
 
-    A batch is drawn around one garment: half of it look-alikes (category group and colour, and garments that a network
-    confuses it with, where `confused` names them), half anything.
+    A batch is drawn around one garment: half of it hard strangers (of its category group and colour; its contributor's
+    where the plan asks for them; those that a network confuses it with, where `confused` names them), half anything.
     """
 
     def __init__(
@@ -199,7 +186,10 @@ class TripletBatches(Dataset[Views]):
         self._alike = shelf.look_alikes(pairs)
         groups = [category.group for category in shelf.categories()]
         self._near = near_in_colour(shelf.colours(), groups, self._train, plan.neighbours)
-        self._confused = confused or {}
+        self._kinds = [confused or {}, self._near]
+        if plan.same_contributor:
+            hands = list(zip(groups, shelf.contributors(), strict=True))
+            self._kinds.append(near_in_colour(shelf.colours(), hands, self._train, plan.same_contributor))
 
     def __len__(self) -> int:
         return self._plan.steps_an_epoch
@@ -225,20 +215,11 @@ class TripletBatches(Dataset[Views]):
     def _choose(self, rng: np.random.Generator) -> list[int]:
         first = int(rng.choice(self._train))
         alike = [number for number in self._alike.get(first, []) if number in self._near]
-        near = self._near_to(first, rng)
+        near = in_turns([kind[first] for kind in self._kinds if first in kind], rng)
         anything = rng.permutation(self._train)
         half = self._plan.garments_a_batch // 2
-        ordered = [first, *alike[:2], *near[:half].tolist(), *anything.tolist()]
+        ordered = [first, *alike[:2], *near[:half], *anything.tolist()]
         return list(dict.fromkeys(int(number) for number in ordered))[: self._plan.garments_a_batch]
-
-    def _near_to(self, first: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Its strangers in random order, taken in turns from both kinds where there are both."""
-        near = rng.permutation(self._near[first])
-        if first not in self._confused:
-            return near
-        confused = rng.permutation(self._confused[first])
-        both = min(len(near), len(confused))
-        return np.stack([confused[:both], near[:both]], axis=1).ravel()
 
 
 def epoch_batches(dataset: TripletBatches, workers: int) -> Iterator[Views]:

@@ -15,6 +15,7 @@ import torch
 
 from models.taxonomy import REGIONS
 from models.training.data.readers import Fold
+from models.training.device import device_of, placed
 from models.training.embedder.dataset import Studio, View, collate, draw_alterations
 from models.training.embedder.shelf import GarmentShelf
 
@@ -92,8 +93,8 @@ def describe_with(network: torch.nn.Module, batch_size: int = 32) -> Describe:
         with torch.inference_mode():
             for start in range(0, len(views), batch_size):
                 part = views[start : start + batch_size]
-                fed = collate(part, range(len(part)), range(len(part)))
-                rows.append(network(fed.crops, fed.maps, fed.boxes).numpy())
+                fed = placed(collate(part, range(len(part)), range(len(part))), device_of(network))
+                rows.append(network(fed.crops, fed.maps, fed.boxes).cpu().numpy())
         return np.concatenate(rows)
 
     return describe

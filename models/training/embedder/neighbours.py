@@ -1,7 +1,9 @@
-"""Each training garment's hard strangers: those of its colour, and those that the network itself confuses it with."""
+"""Each training garment's hard strangers: those of its colour, of its contributor, and those that the network itself
+confuses it with."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,8 +18,17 @@ Neighbours = dict[int, Numbers]
 CHUNK = 64
 
 
+def in_turns(kinds: Sequence[Numbers], rng: np.random.Generator) -> list[int]:
+    """Strangers of each kind in random order, one of each in turn while there are any; none twice."""
+    mixed = itertools.chain.from_iterable(itertools.zip_longest(*(rng.permutation(kind).tolist() for kind in kinds)))
+    return list(dict.fromkeys(number for number in mixed if number is not None))
+
+
 def near_in_colour(colours: Floats, groups: Sequence[object], train: Numbers, count: int) -> Neighbours:
-    """For each training garment those of its weight group that are nearest in mean colour (CIELAB, float32 (N, 3))."""
+    """For each training garment those of its group that are nearest in mean colour (CIELAB, float32 (N, 3)).
+
+    `groups`: anything that is equal for garments which may be each other's strangers, a weight group for example.
+    """
     near = {}
     for number in train:
         kin = np.array([other for other in train if other != number and groups[other] == groups[number]], dtype=int)

@@ -86,10 +86,10 @@ class RegionHead(nn.Module):
 
 def _head_of(design: EmbedderDesign) -> nn.Module:
     head = RegionHead(design.width, design.row_width)
-    if design.pooling is not Pooling.WHOLE:
+    if design.pooling is Pooling.REGIONS:
         return head
-    # One vector of everything starts alike for all garments and stayed so, four runs of four, unless it is centred: the
-    # neck of Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", CVPR workshops 2019.
+    # Vectors of everything or of a stripe start alike for all garments and stay so unless they are centred: the neck of
+    # Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", CVPR workshops 2019.
     return nn.Sequential(head, nn.BatchNorm1d(design.row_width, affine=False))
 
 

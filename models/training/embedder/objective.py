@@ -74,9 +74,9 @@ class NegativeMemory:
     def remember(self, rows_NRD: Tensor, visible_NR: Tensor, designs_N: Tensor) -> None:
         rows = rows_NRD.detach()
         earlier = self.rows if self.rows.shape[2] == rows.shape[2] else rows[:0]
-        self.rows = torch.cat([earlier, rows])[-self._capacity :]
-        self.visible = torch.cat([self.visible, visible_NR])[-self._capacity :]
-        self.designs = torch.cat([self.designs, designs_N])[-self._capacity :]
+        self.rows = torch.cat([earlier.to(rows.device), rows])[-self._capacity :]
+        self.visible = torch.cat([self.visible.to(rows.device), visible_NR])[-self._capacity :]
+        self.designs = torch.cat([self.designs.to(rows.device), designs_N])[-self._capacity :]
 
 
 class RegionTriplets:
@@ -103,7 +103,9 @@ class RegionTriplets:
 
     def losses(self, rows_NRD: Tensor, views: Views) -> Losses:
         count = rows_NRD.shape[0]
-        same_NN = (views.garments[:, None] == views.garments) & ~torch.eye(count, dtype=torch.bool)
+        same_NN = (views.garments[:, None] == views.garments) & ~torch.eye(
+            count, dtype=torch.bool, device=rows_NRD.device
+        )
         rows_MRD, visible_MR, stranger_NM = self._with_memory(rows_NRD, views)
         cosines_RNM = torch.einsum("nrd,mrd->rnm", rows_NRD, rows_MRD)
         altered_R1N, visible_RN = views.altered.T[:, None, :], views.visible.T

@@ -37,7 +37,7 @@ SHELF_MARGIN = 0.1
 LEAST_OVERLAP = 0.6
 """Least intersection over union of mask and landmark outline: below it one of the two is wrong."""
 
-ENTRIES = "garments.json"
+ENTRIES = "shelved.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +89,10 @@ class GarmentShelf:
     def colours(self) -> npt.NDArray[np.float32]:
         """Mean CIELAB of each garment, float32 (N, 3): neighbours in it are the hard strangers."""
         return np.array([entry["colour"] for entry in self._entries], dtype=np.float32)
+
+    def contributors(self) -> list[str]:
+        """Who photographed each garment; a street photo is its own."""
+        return [entry["contributor"] for entry in self._entries]
 
     def designs(self, pairs: Iterable[JudgedPair]) -> list[int]:
         """A number for each garment, equal where a pair was judged to show one design."""
@@ -177,6 +181,7 @@ def _shelve(garment: GarmentPhoto, label: Mapping[str, Any]) -> tuple[dict[str, 
     entry = {
         "photo": garment.photo,
         "fold": garment.fold.value,
+        "contributor": garment.contributor,
         "category": category.value,
         "points": placed.round(2).tolist(),
         "box": to_shelf.apply_to_box(Box(*label["box"])).as_array().tolist(),

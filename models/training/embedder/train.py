@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,13 @@ from rich.progress import track
 from models.manifest import file_sha256
 from models.training.checkpoint import Progress, load_exported, what_decides
 from models.training.data.readers import Fold, JudgedPair
-from models.training.embedder.dataset import RenderPlan, Studio, TripletBatches, epoch_batches
+from models.training.device import fastest_device
+from models.training.embedder.dataset import Studio, TripletBatches, epoch_batches
 from models.training.embedder.evaluate import describe_with, measure, prepare_trial
 from models.training.embedder.neighbours import Neighbours, confused_by
 from models.training.embedder.network import EmbedderDesign, Pooling, PsNet
 from models.training.embedder.objective import Margins, NegativeMemory, RegionTriplets
+from models.training.embedder.render_plan import RenderPlan
 from models.training.embedder.shelf import GarmentShelf
 from models.training.fit import Schedule, fit, seed_everything
 from models.training.quicken import quicken
@@ -38,6 +40,10 @@ class EmbedderRecipe:
     workers: int = 1
     measure_every: int = 6
     distractors: int = 350
+
+    def drawing(self, same_contributor: int, *, every_edit: bool) -> EmbedderRecipe:
+        """The same recipe with these hard strangers of a garment's contributor, and the later edits or not."""
+        return replace(self, plan=replace(self.plan, same_contributor=same_contributor, every_edit=every_edit))
 
 
 FURTHER_PASS = EmbedderRecipe(
@@ -76,6 +82,7 @@ def train_embedder(
         load_exported(warm, network)
     elif warm_trunk is not None:
         load_exported(warm_trunk, network, part="trunk.")
+    network.to(fastest_device())
     studio = Studio(shelf, recipe.plan, seed)
     trial = prepare_trial(shelf, studio, copies=1, distractors=recipe.distractors)
 

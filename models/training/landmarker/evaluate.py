@@ -22,6 +22,7 @@ from models.runtime.landmarker import INPUT, LandmarkEstimator
 from models.runtime.session import Arrays
 from models.taxonomy import Category
 from models.training.data.hand_landmarks import HandLandmarks
+from models.training.device import device_of
 from models.types import Detection, Garment, Landmarks
 
 CLOSE = 0.05
@@ -52,8 +53,8 @@ class TorchSession:
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         self._network.eval()
         with torch.no_grad():
-            maps = self._network(torch.from_numpy(inputs[INPUT]))
-        return (maps.float().numpy(),)
+            maps = self._network(torch.from_numpy(inputs[INPUT]).to(device_of(self._network)))
+        return (maps.float().cpu().numpy(),)
 
 
 def jittered(box: Box, random: np.random.Generator, share: float = 0.04) -> Box:

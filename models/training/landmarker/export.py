@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from models.training.landmarker.recipe import (
     hand_placed,
     restore_network,
 )
+from models.training.quicken import quicken
 
 OUTPUT = "heatmaps"
 MEASURED = (
@@ -76,7 +78,10 @@ def telling_of_labels(manifest: Manifest, labels: Sequence[LandmarkLabel]) -> Ma
 
 def write_onnx(network: LandmarkNetwork, out_path: Path) -> None:
     """The graph with a free batch axis; arithmetic stays float32."""
-    plain = network.to(memory_format=torch.contiguous_format)
+    plain = deepcopy(network).to(memory_format=torch.contiguous_format)
+    if plain.trunk.learns_statistics:
+        # Learnt, they are constants too: folded, the graph is smaller and is written sooner.
+        quicken(plain.trunk)
     export_onnx(plain, {INPUT: torch.zeros(2, 3, PICTURE_SIDE, PICTURE_SIDE)}, [OUTPUT], out_path)
 
 

@@ -34,6 +34,7 @@ class LandmarkNetwork(nn.Module):
     """float32 (B, 3, 224, 224), normalised → float32 (B, 81, 56, 56); a landmark's map peaks at 1.
 
     Without `laterals` it is the Simple Baseline: three transposed convolutions on the coarsest map and nothing else.
+    A trunk `from_scratch` has no weights and batch statistics to keep: none is loaded, nothing is frozen or folded.
     """
 
     def __init__(
@@ -44,11 +45,15 @@ class LandmarkNetwork(nn.Module):
         frozen_stages: int = 5,
         laterals: bool = True,
         pretrained: bool = True,
+        from_scratch: bool = False,
     ) -> None:
         super().__init__()
-        self.trunk = build_trunk(trunk, pretrained=pretrained)
-        self.trunk.freeze_front(frozen_stages)
-        quicken(self.trunk)
+        self.trunk = build_trunk(trunk, pretrained=pretrained and not from_scratch)
+        if from_scratch:
+            self.trunk.learns_statistics = True
+        else:
+            self.trunk.freeze_front(frozen_stages)
+            quicken(self.trunk)
         *finer, coarsest = self.trunk.channels
         given = [channels if laterals else None for channels in reversed(finer)]
         self.rises = nn.ModuleList(

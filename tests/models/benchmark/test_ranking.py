@@ -126,3 +126,15 @@ def test_a_copy_with_two_edits_counts_under_both() -> None:
         ("cuff", 2, 0.5),
         ("band", 1, 1.0),
     ]
+
+
+def test_an_edit_is_measured_over_garments_and_not_over_copies() -> None:
+    """Four copies of one garment say what one says: every draw of garments is the same; of four garments it is not."""
+    found = {"top-1": [True, False, True, False]}
+    (of_one,) = by_edit([("cuff",)] * 4, np.array(["a"] * 4), found)
+    (of_four,) = by_edit([("cuff",)] * 4, np.array(["a", "b", "c", "d"]), found)
+    assert (of_one.garments, of_one.copies) == (1, 4)
+    assert (of_one.figures["top-1"].low, of_one.figures["top-1"].high) == (0.5, 0.5)
+    assert (of_four.garments, of_four.copies) == (4, 4)
+    assert of_four.figures["top-1"].low < 0.5 < of_four.figures["top-1"].high
+    assert of_one.garments == of_one.figures["top-1"].count

@@ -15,6 +15,7 @@ from models.taxonomy import Category, RegionName
 from models.types import Garment, RegionEmbeddings
 from service.settings import Settings
 from tests.factories import make_garment
+from tests.models.benchmark.made_rows import trained
 
 WEIGHTS_DIR = Settings().weights_dir
 TRUTH = Truth((RegionName.CHEST,), (RegionName.LEFT_SLEEVE,), ("band",), flipped=True, recoloured=False)
@@ -71,7 +72,7 @@ def test_what_other_networks_saw_is_embedded_anew(tmp_path: Path) -> None:
     old, new = (tmp_path / f"seen-{digest}" / "photos" / "a.npz" for digest in ("1111", "2222"))
     write_sighted(SightedPhoto("a.jpg", Truth(), ()), old)
     write_sighted(SightedPhoto("a.jpg", Truth(), (sighting(1, Category.VEST),)), new)
-    network = Network("shipped", "0" * 12, Told())
+    network = Network("shipped", "0" * 12, Told(), trained())
     groups = [embed_once([path], network, tmp_path / "embedded", "").groups.tolist() for path in (old, new, old, new)]
     assert groups[0] == groups[2] == [""]
     assert groups[1] == groups[3] == [Category.VEST.group.value]
@@ -95,7 +96,8 @@ def test_embeddings_of_kept_photos_are_those_of_serving(tmp_path: Path) -> None:
         paths = look_once(asked, describer, tmp_path, "looking")
     assert [path.name for path in paths] == ["item.npz"]
     assert len(tries) == 1
-    rows = embed_once(paths, Network("shipped", "0" * 12, describer.embedder), tmp_path / "embedded", "embedding")
+    network = Network("shipped", "0" * 12, describer.embedder, trained())
+    rows = embed_once(paths, network, tmp_path / "embedded", "embedding")
     garments = sorted(describer.describe(decode(jpeg, ImageLimits())).garments, key=lambda g: -g.detection.box.area)
     assert len(rows) == len(garments)
     for row, garment in enumerate(garments):

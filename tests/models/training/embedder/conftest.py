@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.training.embedder.dataset import RenderPlan
+from models.training.embedder.render_plan import RenderPlan
 from models.training.embedder.shelf import GarmentShelf
 from tests.models.training.data.drawn_garments import t_shirt
 
@@ -25,6 +25,7 @@ def shelf(tmp_path: Path) -> GarmentShelf:
         {
             "photo": f"{number}.jpg",
             "fold": "train" if number < 5 else "calibration",
+            "contributor": f"{number % 2}",
             "category": picture.landmarks.category.value,
             "points": np.column_stack([picture.landmarks.points_xy, np.ones(25)]).tolist(),
             "box": [26, 36, 230, 238],
@@ -32,5 +33,5 @@ def shelf(tmp_path: Path) -> GarmentShelf:
         }
         for number, picture in enumerate(pictures)
     ]
-    (tmp_path / "garments.json").write_text(json.dumps(entries))
+    (tmp_path / "shelved.json").write_text(json.dumps(entries))
     return GarmentShelf(tmp_path)

@@ -1,12 +1,16 @@
 """Shelf, studio and batches on drawn T-shirts: what the network is taught is what it is told."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.taxonomy import REGIONS, RegionName
 from models.training.data.readers import Fold, JudgedPair
+from models.training.data.region_edits import EditedPhoto, alter_regions, edits_for, every_edit_for
+from models.training.embedder import dataset
 from models.training.embedder.dataset import (
     Studio,
     TripletBatches,
@@ -45,6 +49,31 @@ def test_landmark_maps_lie_under_their_regions(shelf: GarmentShelf) -> None:
         marks = rendered.maps.max(axis=0)
         assert marks[max(0, y1) : y2 + 1, max(0, x1) : x2 + 1].max() > 0.3
         assert rendered.boxes[RegionName.LEFT_SLEEVE.row][0] < rendered.boxes[RegionName.RIGHT_SLEEVE.row][0]
+
+
+def test_strangers_of_one_contributor_meet_where_the_plan_asks_for_them(shelf: GarmentShelf) -> None:
+    """Numbers 0, 2 and 4 are one contributor's, 1 and 3 another's; no colour neighbour is taken here."""
+    plan = replace(PLAN, garments_a_batch=4, neighbours=0, same_contributor=2)
+    drawn = [TripletBatches(shelf, Studio(shelf, plan, 1), plan, [], seed, 0)[0] for seed in range(6)]
+    chosen = [batch.garments[::3].tolist() for batch in drawn]
+    assert {numbers[0] % 2 for numbers in chosen} == {0, 1}
+    assert all(numbers[1] % 2 == numbers[0] % 2 for numbers in chosen)
+
+
+def test_later_edits_are_drawn_where_the_plan_asks_for_them(
+    shelf: GarmentShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not otherwise: one edit more in the draw would change every copy of every seed."""
+    asked: list[object] = []
+
+    def noted(*given: object, kinds_for: object, **others: Any) -> EditedPhoto:
+        asked.append(kinds_for)
+        return alter_regions(*given, kinds_for=kinds_for, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dataset, "alter_regions", noted)
+    for plan in (PLAN, replace(PLAN, every_edit=True)):
+        Studio(shelf, plan, 1).copy(0, [RegionName.CHEST], np.random.default_rng(0))
+    assert asked == [edits_for, every_edit_for]
 
 
 def test_mirroring_a_view_twice_gives_it_back(shelf: GarmentShelf) -> None:

@@ -60,8 +60,8 @@ def test_a_run_goes_on_with_no_others_checkpoint(shelf: GarmentShelf, checkpoint
     for start in ("warm", "warm_trunk"):
         with pytest.raises(AnotherRun, match=f"{start} is None there"):
             train_embedder(shelf, [], checkpoint, RECIPE, **{start: tmp_path / "out" / "embedder.onnx"})
-    entries = json.loads((tmp_path / "garments.json").read_text())
-    (tmp_path / "garments.json").write_text(json.dumps([*entries[1:], entries[0]]))
+    entries = json.loads((tmp_path / "shelved.json").read_text())
+    (tmp_path / "shelved.json").write_text(json.dumps([*entries[1:], entries[0]]))
     with pytest.raises(AnotherRun, match="photos"):
         train_embedder(GarmentShelf(tmp_path), [], checkpoint, RECIPE)
 

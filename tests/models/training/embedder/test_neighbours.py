@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.training.embedder.neighbours import confused_by, near_in_colour
+from models.training.embedder.neighbours import confused_by, in_turns, near_in_colour
 
 
 def rows(*agreements: float) -> np.ndarray:
@@ -31,6 +31,15 @@ def test_two_altered_regions_do_not_hide_a_look_alike() -> None:
     vectors = rows(1.0, 1.0, 0.8)
     vectors[1, :2] *= -1
     assert confused_by(vectors, np.array([0, 1, 2]), [0, 1, 2], 1)[0].tolist() == [1]
+
+
+def test_strangers_of_all_kinds_take_turns_and_none_comes_twice() -> None:
+    """A kind that has run out leaves its turns to the others."""
+    mixed = in_turns([np.arange(10), np.array([10, 11]), np.array([3])], np.random.default_rng(0))
+    assert sorted(mixed) == list(range(12))
+    assert [number >= 10 for number in mixed[:2]] == [False, True]
+    assert set(mixed[5:]) <= set(range(10))
+    assert in_turns([], np.random.default_rng(0)) == []
 
 
 def test_colour_neighbours_stay_in_their_group() -> None:

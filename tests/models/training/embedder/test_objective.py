@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.training.embedder.dataset import Studio, TripletBatches
+from models.training.embedder.network import EmbedderDesign, PsNet
 from models.training.embedder.objective import (
     Margins,
     NegativeMemory,
@@ -12,6 +14,8 @@ from models.training.embedder.objective import (
     soft_triplets,
     spared_scores,
 )
+from models.training.embedder.shelf import GarmentShelf
+from tests.models.training.embedder.conftest import PLAN
 
 LIMITS = Margins()
 
@@ -152,3 +156,14 @@ def test_without_labels_every_row_of_a_copy_is_a_positive() -> None:
     assert {name: float(loss) for name, loss in blind.items()} == pytest.approx(
         {name: float(loss) for name, loss in told.items()}
     )
+
+
+def test_the_embedders_loss_stays_where_its_network_lies(shelf: GarmentShelf) -> None:
+    """What is made elsewhere cannot be reckoned with it; the second batch meets the memory of the first."""
+    network = PsNet(EmbedderDesign(width=16, dimension=8), pretrained=False).train()
+    objective = RegionTriplets(Margins(), NegativeMemory(24))
+    batches = TripletBatches(shelf, Studio(shelf, PLAN, 1), PLAN, [], 1, 0)
+    met = [batches[step] for step in range(2)]
+    with torch.device("meta"):
+        losses = [objective(network, batch) for batch in met]
+    assert {loss.device.type for named in losses for loss in named.values()} == {"cpu"}

@@ -30,6 +30,8 @@ def test_is_filled_when_first_asked_for(work: Path, tmp_path: Path) -> None:
     shelf = open_shelf(work, tmp_path / "data")
     assert len(shelf.numbers(Fold.TRAIN)) == 1
     assert len(shelf.numbers(Fold.CALIBRATION)) == 1
+    senders = {garment.photo: garment.contributor for garment in read_garments(tmp_path / "data")}
+    assert shelf.contributors() == [senders[shelf[number].photo] for number in range(len(shelf))]
 
 
 def test_is_decoded_once(work: Path, tmp_path: Path) -> None:

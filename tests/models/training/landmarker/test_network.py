@@ -3,46 +3,24 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
 from models.geometry import Box
 from models.manifest import read_manifest
-from models.preprocessing import crop_garment
-from models.runtime.landmarker import INPUT
-from models.runtime.session import OnnxSession
 from models.taxonomy import LANDMARK_CHANNELS, Category
 from models.training.checkpoint import Progress
 from models.training.data.hand_landmarks import HandLandmarks
 from models.training.fit import Schedule, fit
-from models.training.landmarker.evaluate import TorchSession, jittered, point_errors
+from models.training.landmarker.evaluate import jittered, point_errors
 from models.training.landmarker.export import export_landmarker
 from models.training.landmarker.network import LandmarkNetwork
-from models.training.landmarker.objective import LandmarkBatch, landmark_loss
+from models.training.landmarker.objective import landmark_loss
 from models.training.landmarker.recipe import LandmarkerRecipe, build_network, restore_network
-from models.types import Detection, Garment, Image, Landmarks
+from models.types import Landmarks
+from tests.models.training.landmarker.made_pictures import map_gap, random_batch
 
 SMALL = LandmarkerRecipe(width=16, frozen_stages=3)
-
-
-def random_batch(count: int = 2) -> LandmarkBatch:
-    generator = torch.Generator().manual_seed(4)
-    return LandmarkBatch(
-        torch.randn(count, 3, 224, 224, generator=generator),
-        torch.rand(count, LANDMARK_CHANNELS, 2, generator=generator) * 50 + 3,
-        torch.ones(count, LANDMARK_CHANNELS),
-        torch.ones(count, LANDMARK_CHANNELS),
-    )
-
-
-def garments() -> list[Garment]:
-    pixels = np.random.default_rng(2).integers(0, 256, (300, 260, 3)).astype(np.uint8)
-    image = Image(pixels, "0" * 64)
-    return [
-        crop_garment(image, Detection(Box(20, 30, 200, 280), Category.SHORT_SLEEVE_TOP, 1.0)),
-        crop_garment(image, Detection(Box(60, 10, 240, 200), Category.VEST_DRESS, 1.0)),
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +110,3 @@ def test_a_jittered_box_stays_near_its_own() -> None:
     moved = np.stack([jittered(box, random, 0.04).as_array() - box.as_array() for _ in range(200)])
     assert np.abs(moved[:, 0::2]).max() <= 4.0 and np.abs(moved[:, 1::2]).max() <= 8.0
     assert np.abs(moved).max() > 4.0
-
-
-def map_gap(network: LandmarkNetwork, exported: Path, pictures_BCHW: npt.NDArray[np.float32]) -> float:
-    """Largest difference between the maps of torch and of serving's session, as a share of the largest value in them.
-
-    Maps, not places: where a network has learnt little, one map's peaks are so alike that rounding moves the place.
-    """
-    inputs = {INPUT: pictures_BCHW}
-    ours, theirs = (np.asarray(session.run(inputs)[0]) for session in (TorchSession(network), OnnxSession(exported)))
-    return float(np.abs(ours - theirs).max() / np.abs(ours).max())

@@ -14,6 +14,7 @@ from models.regions import locate_regions
 from models.taxonomy import RegionName
 from models.training.data.copies import Copy, CopyMaker, Original
 from models.training.data.garment_picture import GarmentPicture
+from models.training.data.longer_sleeves import lengthen_sleeves
 from models.training.data.other_category import cut_sleeves_short
 from models.training.data.region_edits import EditedPhoto, alter_regions, edits_for, every_edit_for
 from models.training.data.rephotograph import Rephotographed, rephotograph
@@ -41,9 +42,11 @@ def make_copy(maker: CopyMaker, original: Original, plan: SetPlan, seed: int) ->
 
 def _edit(picture: GarmentPicture, maker: CopyMaker, plan: SetPlan, rng: np.random.Generator) -> EditedPhoto:
     if rng.random() < plan.other_category:
-        short = cut_sleeves_short(picture, rng)
-        if short is not None:
-            return short
+        other = cut_sleeves_short(picture, rng)
+        if other is None and plan.every_edit:
+            other = lengthen_sleeves(picture, rng)
+        if other is not None:
+            return other
     wanted = _draw_regions(picture, plan, rng)
     kinds = every_edit_for if plan.every_edit else edits_for
     return alter_regions(

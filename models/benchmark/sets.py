@@ -3,7 +3,8 @@
 standard: one or two regions altered, photographed anew. hard: always two, a part of the garment covered, and beside
 them garments with three or more regions changed, which are no copies. In both some long-sleeved garments are copied as
 short-sleeved ones, in the hard one more. strong: the hard set seen from further aside, in worse light, its cloth more
-warped, with every edit of the data engine, seven of which nothing was trained on.
+warped, with every edit of the data engine, seven of which nothing was trained on; and with short-sleeved garments
+copied as long-sleeved ones.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 from models.training.data import copies as data_engine
 
 ENGINE = (
-    "copies", "creases", "edit_*", "garment_picture", "other_category", "patterns", "region_edits", "rephotograph",
+    "copies", "creases", "edit_*", "garment_picture", "longer_sleeves", "other_category", "patterns", "region_edits",
+    "rephotograph",
 )  # fmt: skip
 """Files of the data engine that decide what a copy looks like."""
 
@@ -29,7 +31,8 @@ class SetPlan:
     `covered`: side of what hides a part of the garment, as a share of the garment's box; `other_category`: how often
     a long-sleeved garment is copied with short sleeves, which alters both sleeves and nothing else; `uniform`: every
     region is drawn equally often, not as `edits.json` says; `every_edit`: the data engine's later edits are drawn too,
-    which no shipped network, threshold or weight was made with."""
+    which no shipped network, threshold or weight was made with, and a short-sleeved garment is copied with long sleeves
+    as often as a long-sleeved one with short ones."""
 
     name: str
     hardness: float

@@ -22,6 +22,8 @@ from models.regions import locate_regions
 from models.taxonomy import RegionName
 from models.training.data import creases, edit_fabric, region_edits, rephotograph
 from models.training.data.garment_picture import GarmentPicture, Mask, Pixels
+from models.training.data.longer_sleeves import lengthen_sleeves
+from models.training.data.other_category import cut_sleeves_short
 from models.training.data.patterns import draw_ground
 from models.training.data.reframing import crop_picture
 from models.training.data.rephotograph import Odds
@@ -81,7 +83,11 @@ SHEETS = (
     Sheet("shorter_hem", "hem cut", WAIST, ("dot-dress", "pin-shirt")),
     Sheet("border", "border at the hem", WAIST, ("surf-tee", "gingham-dress")),
     Sheet("pocket", "pockets", WAIST, ("cat-tee", "multi-stripe")),
+    Sheet("short_sleeves", "sleeves made short", SLEEVE, ("lumber-shirt", "mosaic-sweat")),
+    Sheet("long_sleeves", "sleeves made long", SLEEVE, ("breton-tee", "sunset-tee")),
 )
+OF_THE_WHOLE = {"short_sleeves": cut_sleeves_short, "long_sleeves": lengthen_sleeves}
+"""Edits that are no one region's: the copy is of another category."""
 PHOTO_DESIGN = "ringer-tee"
 
 
@@ -108,8 +114,11 @@ def edit_sheet(sheet: Sheet, donors: Sequence[Pixels]) -> PillowImage.Image:
     for number, name in enumerate(sheet.designs):
         before = drawn(name)
         after = altered(sheet, before, np.random.default_rng([number, 8]), donors)
-        window = _around(before.mask | after.mask)
-        tiles += [_tile(before, "original", (), window), _tile(after, sheet.about, sheet.regions, window)]
+        masks = [before.mask, after.mask]
+        if before.mask.shape == after.mask.shape:
+            masks = [before.mask | after.mask] * 2
+        windows = [_around(mask) for mask in masks]
+        tiles += [_tile(before, "original", (), windows[0]), _tile(after, sheet.about, sheet.regions, windows[1])]
     return _row(tiles)
 
 
@@ -117,6 +126,11 @@ def altered(
     sheet: Sheet, picture: GarmentPicture, rng: np.random.Generator, donors: Sequence[Pixels]
 ) -> GarmentPicture:
     """The sheet's edit on each of its regions, drawn again until it shows, as `alter_regions` does."""
+    if sheet.edit in OF_THE_WHOLE:
+        made = OF_THE_WHOLE[sheet.edit](picture, rng)
+        if made is None:
+            raise LookupError(f"{sheet.edit} does not suit this garment")
+        return made.picture
     for region in sheet.regions:
         state = rng.bit_generator.state
         for _ in range(TRIES):

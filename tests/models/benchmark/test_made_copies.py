@@ -11,6 +11,7 @@ from models.benchmark.made_copies import make_copy
 from models.benchmark.sets import HARD, NEGATIVE, STANDARD, STRONG, SetPlan
 from models.taxonomy import REGIONS, RegionName
 from models.training.data.copies import CopyMaker, Original
+from models.training.data.longer_sleeves import LONG_SLEEVES
 from models.training.data.other_category import SHORT_SLEEVES
 from models.training.data.region_edits import edits_for, every_edit_for
 from tests.models.benchmark.drawn_root import garment_at
@@ -58,6 +59,15 @@ def test_a_long_sleeved_garment_may_come_back_with_short_sleeves(tmp_path: Path)
     assert copy is not None
     assert set(copy.altered) == {RegionName.LEFT_SLEEVE, RegionName.RIGHT_SLEEVE}
     assert set(copy.edits) == {SHORT_SLEEVES}
+
+
+def test_a_short_sleeved_garment_may_come_back_with_long_sleeves_in_the_strong_set_alone(shirt: Original) -> None:
+    """The others were frozen before there was such an edit."""
+    copy, hard = (make_copy(MAKER, shirt, replace(plan, other_category=1.0), 0) for plan in (STRONG, HARD))
+    assert copy is not None and hard is not None
+    assert set(copy.altered) == {RegionName.LEFT_SLEEVE, RegionName.RIGHT_SLEEVE}
+    assert set(copy.edits) == {LONG_SLEEVES}
+    assert LONG_SLEEVES not in hard.edits
 
 
 def test_a_copy_can_be_read_as_a_photo(shirt: Original) -> None:

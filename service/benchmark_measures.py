@@ -18,6 +18,15 @@ from models.benchmark.sightings import Truth
 from models.benchmark.stores import StoresReport
 from models.benchmark.table import EditLine, by_edit
 from service.benchmark_calibration import Calibration, calibrations_of
+from service.benchmark_thresholds import (
+    BLANK,
+    QUIET,
+    Sureness,
+    Threshold,
+    at_thresholds,
+    sure_of_originals,
+    sure_of_photos,
+)
 from service.benchmark_verdicts import (
     Answer,
     SeenGarments,
@@ -70,11 +79,12 @@ class VerdictLine:
 
 @dataclass(frozen=True, slots=True)
 class VerdictReport:
-    """`edits`: set → its kinds of edits."""
+    """`edits`: set → its kinds of edits; `thresholds`: what others than the policy's would find and accuse."""
 
     lines: tuple[VerdictLine, ...]
     calibrations: tuple[Calibration, ...]
     edits: Mapping[str, tuple[EditLine, ...]]
+    thresholds: tuple[Threshold, ...] = ()
 
 
 def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]) -> VerdictReport:
@@ -92,6 +102,7 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
     lines: list[VerdictLine] = []
     calibrations: list[Calibration] = []
     edits = {}
+    sure: dict[str, Sureness] = {}
     main = untouched.rows.largest
     alone = [answer for answer, chosen in zip(quiet, main.tolist(), strict=True) if chosen]
     for plan in PUBLISHED:
@@ -102,15 +113,19 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
         places = np.array([place_of(answer, gallery, answer.owner) for answer in answers])
         lines += _lines_of_places(name, places, [answer.owner for answer in answers])
         lines += _lines_of_copies(name, answers, found)
+        sure[name] = sure_of_originals(answers, found)
         lines.append(_line_of_regions(name, copies, originals, rules))
         groups = copies.rows.groups, untouched.rows.groups[main]
         calibrations += calibrations_of(name, (answers, alone), groups, gallery)
         ranking = rank(shelf.trial(plan, SHIPPED, rules.policy.least_weight), rules.weights)
         edits[name] = tuple(_by_edit(answers, found, places, ranking))
     lines.append(_line("false alarms: photos with no copy registered, called a copy", "≤ 0.01", *_alarms(quiet)))
-    lines += _lines_of_negatives(shelf, rules, gallery)
+    printed = _ask_blanks(shelf, rules, gallery)
+    lines.append(_line_of_negatives(shelf, rules, gallery))
+    lines.append(_line("other designs on the same blank, called a copy", "≤ 0.05", *_alarms(printed)))
     lines.append(_line_of_pairs(photos.pairs, untouched.largest(), rules))
-    return VerdictReport(tuple(lines), tuple(calibrations), edits)
+    sure |= {QUIET: sure_of_photos(quiet), BLANK: sure_of_photos(printed)}
+    return VerdictReport(tuple(lines), tuple(calibrations), edits, at_thresholds(sure, rules.policy))
 
 
 def lines_of_stores(stores: StoresReport) -> tuple[VerdictLine, ...]:
@@ -190,18 +205,19 @@ def _alarms(answers: Sequence[Answer]) -> tuple[list[bool], list[str]]:
     return list(alarms.values()), list(owners.values())
 
 
-def _lines_of_negatives(shelf: Shelf, rules: Rules, gallery: SeenGarments) -> list[VerdictLine]:
+def _line_of_negatives(shelf: Shelf, rules: Rules, gallery: SeenGarments) -> VerdictLine:
     negatives = _see(shelf, shelf.photos.negatives, "hard negatives").largest()
     answers = answer_all(negatives, gallery, rules, "judging hard negatives")
     own = [match_of(answer, gallery, answer.owner) for answer in answers]
     called = [match is not None and match.verdict.is_copy for match in own]
+    return _line("three or more regions changed, called a copy", "–", called, [answer.owner for answer in answers])
+
+
+def _ask_blanks(shelf: Shelf, rules: Rules, gallery: SeenGarments) -> list[Answer]:
+    """Each print against everything registered and the other prints on its blank."""
     blanks = _see(shelf, shelf.photos.blanks, "prints on one blank").largest()
     itself = {name: frozenset({name}) for name in blanks.rows.owners.tolist()}
-    printed = answer_all(blanks, gallery_of(gallery, blanks), rules, "judging prints on one blank", itself)
-    return [
-        _line("three or more regions changed, called a copy", "–", called, [answer.owner for answer in answers]),
-        _line("other designs on the same blank, called a copy", "≤ 0.05", *_alarms(printed)),
-    ]
+    return answer_all(blanks, gallery_of(gallery, blanks), rules, "judging prints on one blank", itself)
 
 
 def _line_of_pairs(pairs: Sequence[tuple[str, str]], untouched: SeenGarments, rules: Rules) -> VerdictLine:

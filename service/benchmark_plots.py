@@ -13,6 +13,7 @@ from models.benchmark.run import SetReport
 from models.benchmark.sets import PUBLISHED
 from models.benchmark.table import ALL
 from service.benchmark_report import LEARNED, BenchmarkReport
+from service.benchmark_thresholds import QUIET
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +38,8 @@ def draw_plots(report: BenchmarkReport, folder: Path) -> list[str]:
     drawn = [_draw_methods(report, folder), _draw_groups(report, folder)]
     if report.verdicts.calibrations:
         drawn.append(_draw_reliability(report, folder))
+    if report.verdicts.thresholds:
+        drawn.append(_draw_thresholds(report, folder))
     if any(report.verdicts.edits.values()):
         drawn.append(_draw_edits(report, folder))
     return drawn
@@ -110,6 +113,27 @@ def _draw_edits(report: BenchmarkReport, folder: Path) -> str:
         _bars(axes, names, {m: [x.figures[m] for x in lines] for m in ("top-1", "called a copy")})
         axes.set_title(f"{name}: by kind of edit (garments, copies), {LEARNED}", size=10)
     return _save(figure, folder / "edits.png")
+
+
+def _draw_thresholds(report: BenchmarkReport, folder: Path) -> str:
+    """Copies found against photos accused, a point a threshold, the shipped ones ringed."""
+    import matplotlib.pyplot as plt
+
+    points = report.verdicts.thresholds
+    accused = [one.figures[QUIET].value for one in points]
+    figure, axes = plt.subplots(figsize=(6.5, 4.4), layout="constrained")
+    for name in (plan.name for plan in PUBLISHED if plan.name in points[0].figures):
+        found = [one.figures[name].value for one in points]
+        (line,) = axes.plot(accused, found, "o-", label=name, markersize=4)
+        ringed = [(a, f) for a, f, one in zip(accused, found, points, strict=True) if one.shipped]
+        axes.plot(*zip(*ringed, strict=True), "o", markersize=11, fillstyle="none", color=line.get_color())
+    for at, one in zip(accused, points, strict=True):
+        axes.annotate(f"{one.probability:.2f}", (at, 1.01), size=7, rotation=90, ha="center", va="bottom")
+    axes.set(xlabel="photos that nobody copied, called a copy", ylabel="copies called a copy", ylim=(0, 1.14))
+    axes.set_title("what another threshold would do (the shipped one ringed)", size=10)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    return _save(figure, folder / "thresholds.png")
 
 
 def _main_sets(report: BenchmarkReport) -> list[SetReport]:

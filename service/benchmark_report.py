@@ -171,6 +171,25 @@ def _verdicts(verdicts: VerdictReport) -> Iterator[str]:
     ]
     yield _table(["set", "group", "n", "pairs", "ECE", "Brier skill"], rows)
     yield "Draws of garments are put into bins anew and repeat pairs, so that the interval of ECE lies rather high."
+    yield from _thresholds(verdicts)
+
+
+def _thresholds(verdicts: VerdictReport) -> Iterator[str]:
+    """Called a copy: of copies their original, of the rest anything."""
+    if not verdicts.thresholds:
+        return
+    names = list(verdicts.thresholds[0].figures)
+    yield "### What another threshold would do: share called a copy where a copy must be so probable"
+    rows = [
+        [f"{one.probability:.2f}" + (" (shipped)" if one.shipped else ""), *(str(one.figures[name]) for name in names)]
+        for one in verdicts.thresholds
+    ]
+    yield _table(["probability", *names], rows)
+    yield (
+        "Of the sets their copies, by their original: more is better. Of photos that nobody copied, and of prints on "
+        "one blank, by anything: less is better. The shipped threshold was chosen on calibration contributors, not "
+        "here."
+    )
 
 
 def _told(plan: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ def test_every_plot_is_a_picture_of_its_own(tmp_path: Path) -> None:
     """Methods, categories, reliability, kinds of edits."""
     pytest.importorskip("matplotlib")
     drawn = draw_plots(report_of(), tmp_path)
-    assert drawn == ["methods.png", "categories.png", "reliability.png", "edits.png"]
+    assert drawn == ["methods.png", "categories.png", "reliability.png", "thresholds.png", "edits.png"]
     for name in drawn:
         read = cv2.imread(str(tmp_path / name))
         assert read is not None and read.std() > 5

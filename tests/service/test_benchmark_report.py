@@ -16,6 +16,7 @@ from models.benchmark.table import ALL, NetworkLine, by_edit, gain_of, lines_of
 from service.benchmark_calibration import Calibration
 from service.benchmark_measures import VerdictLine, VerdictReport
 from service.benchmark_report import LEARNED, BenchmarkReport, reached
+from service.benchmark_thresholds import NEVER, QUIET, Sureness, Threshold
 
 TRADITIONAL = "Traditional"
 NETWORKS = (
@@ -36,6 +37,10 @@ def report_of(size: Size = QUICK, missing: tuple[str, ...] = ("pcb",)) -> Benchm
     gain = gain_of("as shipped over Traditional", (LEARNED, good), (TRADITIONAL, poor))
     found = {"top-1": [1, 1, 0, 1], "called a copy": [1, 0, 0, 1]}
     edits = tuple(by_edit([("band",), ("band",), (), ("band",)], np.array(["a", "b", "c", "a"]), found))
+    sure = {"hard": Sureness(np.array([0.95, NEVER, 0.6]), ("a", "b", "c")), QUIET: Sureness(np.array([0.7]), ("d",))}
+    thresholds = tuple(
+        Threshold(at, at == 0.9, {name: one.called(at) for name, one in sure.items()}) for at in (0.5, 0.9)
+    )
     verdicts = VerdictReport(
         (
             VerdictLine("false alarms", "≤ 0.01", bootstrap([0, 0, 1], ["a", "b", "c"])),
@@ -46,6 +51,7 @@ def report_of(size: Size = QUICK, missing: tuple[str, ...] = ("pcb",)) -> Benchm
             Calibration("hard", "dress", 2, reliability_of([0.1, 0.2], [0, 0], ["a", "b"])),
         ),
         {"hard": edits, "standard": ()},
+        thresholds,
     )
     sets = tuple(SetReport(name, 3, 3, 3000, lines, (gain,), NETWORKS) for name in ("standard", "hard"))
     stores = (VerdictLine("stores: another colourway", "≥ 0.93", bootstrap([1, 1, 0], ["a", "b", "c"])),)
@@ -57,7 +63,8 @@ def test_every_table_is_written() -> None:
     """Sets, gains, verdicts, calibration, kinds of edits, and the plots that were drawn."""
     text = report_of().markdown(["methods.png"])
     for words in ("## hard: 3 copies of 3 garments, gallery 3000", "as shipped over Traditional", "false alarms",
-                  "Brier skill", "| band | 2 | 3 |", "| stores: another colourway | ≥ 0.93 | 0.667",
+                  "Brier skill", "| band | 2 | 3 |",
+                  "| 0.90 (shipped) | 0.333", "| 0.50 | 0.667", "| stores: another colourway | ≥ 0.93 | 0.667",
                   "![methods](methods.png)", "policy: p-1"):  # fmt: skip
         assert words in text, words
 

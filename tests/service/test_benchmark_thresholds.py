@@ -1,0 +1,54 @@
+"""Found and accused at other thresholds than the shipped: only what the rules call a kind of copy can be called one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.benchmark.sightings import Truth
+from service.benchmark_thresholds import NEVER, Sureness, at_thresholds, sure_of_originals, sure_of_photos
+from service.benchmark_verdicts import Answer
+from service.policy import read_policy
+from service.settings import read_settings
+from service.verdict import Match, Verdict
+
+TRUTH = Truth()
+
+
+def match(kind: Verdict, probability: float) -> Match:
+    return Match(kind, kind, probability, same_photo=False, first=None, regions=(), warnings=())
+
+
+def answer(photo: int, *matches: Match) -> Answer:
+    return Answer(f"garment {photo}", photo, TRUTH, tuple(enumerate(matches)))
+
+
+def test_a_copy_counts_by_its_original_alone() -> None:
+    """One that was not found, or whose original only resembles it, is called so at no threshold."""
+    found = [match(Verdict.PARTIAL_COPY, 0.8), None, match(Verdict.SIMILAR, 0.99)]
+    sure = sure_of_originals([answer(number) for number in range(3)], found)
+    assert sure.values.tolist() == [0.8, NEVER, NEVER]
+    assert sure.owners == ("garment 0", "garment 1", "garment 2")
+
+
+def test_a_photo_counts_by_the_surest_copy_that_any_of_its_garments_is_called() -> None:
+    """Garments of one photo are one photo."""
+    answers = [
+        answer(0, match(Verdict.SIMILAR, 0.99), match(Verdict.DESIGN_COPY, 0.6)),
+        answer(0, match(Verdict.PARTIAL_COPY, 0.7)),
+        answer(1),
+    ]
+    assert sure_of_photos(answers).values.tolist() == [0.7, NEVER]
+
+
+def test_a_higher_threshold_calls_no_more_copies_and_the_shipped_ones_are_among_them() -> None:
+    policy = read_policy(read_settings({}).policy_file)
+    groups = {group: rules.model_copy(update={"copy_probability": 0.88}) for group, rules in policy.groups.items()}
+    policy = policy.model_copy(update={"groups": groups})
+    sure = Sureness(np.linspace(0, 1, 40), tuple(f"{number // 2}" for number in range(40)))
+    found = at_thresholds({"copies": sure}, policy)
+    assert [one.probability for one in found if one.shipped] == [0.88]
+    shares = [one.figures["copies"].value for one in found]
+    assert shares == sorted(shares, reverse=True)
+    assert found[0].figures["copies"].value == pytest.approx(0.5)
+    assert found[0].figures["copies"].count == 20

@@ -17,16 +17,9 @@ from models.benchmark.sets import HARD, PUBLISHED, STANDARD
 from models.benchmark.sightings import Truth
 from models.benchmark.stores import StoresReport
 from models.benchmark.table import EditLine, by_edit
+from service import benchmark_thresholds as thresholds
 from service.benchmark_calibration import Calibration, calibrations_of
-from service.benchmark_thresholds import (
-    BLANK,
-    QUIET,
-    Sureness,
-    Threshold,
-    at_thresholds,
-    sure_of_originals,
-    sure_of_photos,
-)
+from service.benchmark_thresholds import Sureness, Threshold
 from service.benchmark_verdicts import (
     Answer,
     SeenGarments,
@@ -102,7 +95,7 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
     lines: list[VerdictLine] = []
     calibrations: list[Calibration] = []
     edits = {}
-    sure: dict[str, Sureness] = {}
+    sure, bare = dict[str, Sureness](), thresholds.without_thresholds(rules)
     main = untouched.rows.largest
     alone = [answer for answer, chosen in zip(quiet, main.tolist(), strict=True) if chosen]
     for plan in PUBLISHED:
@@ -113,19 +106,24 @@ def measure_verdicts(shelf: Shelf, rules: Rules, same: frozenset[frozenset[str]]
         places = np.array([place_of(answer, gallery, answer.owner) for answer in answers])
         lines += _lines_of_places(name, places, [answer.owner for answer in answers])
         lines += _lines_of_copies(name, answers, found)
-        sure[name] = sure_of_originals(answers, found)
+        sure[name] = thresholds.sure_of_originals(
+            answer_all(copies, gallery, bare, f"{name} at any threshold"), gallery
+        )
         lines.append(_line_of_regions(name, copies, originals, rules))
         groups = copies.rows.groups, untouched.rows.groups[main]
         calibrations += calibrations_of(name, (answers, alone), groups, gallery)
         ranking = rank(shelf.trial(plan, SHIPPED, rules.policy.least_weight), rules.weights)
         edits[name] = tuple(_by_edit(answers, found, places, ranking))
     lines.append(_line("false alarms: photos with no copy registered, called a copy", "≤ 0.01", *_alarms(quiet)))
-    printed = _ask_blanks(shelf, rules, gallery)
     lines.append(_line_of_negatives(shelf, rules, gallery))
-    lines.append(_line("other designs on the same blank, called a copy", "≤ 0.05", *_alarms(printed)))
+    printed = _alarms(_ask_blanks(shelf, rules, gallery))
+    lines.append(_line("other designs on the same blank, called a copy", "≤ 0.05", *printed))
     lines.append(_line_of_pairs(photos.pairs, untouched.largest(), rules))
-    sure |= {QUIET: sure_of_photos(quiet), BLANK: sure_of_photos(printed)}
-    return VerdictReport(tuple(lines), tuple(calibrations), edits, at_thresholds(sure, rules.policy))
+    sure[thresholds.QUIET] = thresholds.sure_of_photos(
+        answer_all(untouched, gallery, bare, "strangers at any threshold", hidden)
+    )
+    sure[thresholds.BLANK] = thresholds.sure_of_photos(_ask_blanks(shelf, bare, gallery))
+    return VerdictReport(tuple(lines), tuple(calibrations), edits, thresholds.at_thresholds(sure, rules.policy))
 
 
 def lines_of_stores(stores: StoresReport) -> tuple[VerdictLine, ...]:

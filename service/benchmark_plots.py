@@ -128,7 +128,7 @@ def _draw_thresholds(report: BenchmarkReport, folder: Path) -> str:
         ringed = [(a, f) for a, f, one in zip(accused, found, points, strict=True) if one.shipped]
         axes.plot(*zip(*ringed, strict=True), "o", markersize=11, fillstyle="none", color=line.get_color())
     for at, one in zip(accused, points, strict=True):
-        axes.annotate(f"{one.probability:.2f}", (at, 1.01), size=7, rotation=90, ha="center", va="bottom")
+        axes.annotate(f"{one.probability:.2f}", (at, 1.02), size=7, rotation=90, ha="center", va="bottom")
     axes.set(xlabel="photos that nobody copied, called a copy", ylabel="copies called a copy", ylim=(0, 1.14))
     axes.set_title("what another threshold would do (the shipped one ringed)", size=10)
     axes.grid(alpha=0.3)

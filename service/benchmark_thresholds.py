@@ -6,12 +6,13 @@ Made for whoever sets `copy_probability` for a shop of their own; nothing here c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.benchmark.metrics import Figure, Floats, bootstrap
-from service.benchmark_verdicts import Answer
+from service.benchmark_verdicts import Answer, SeenGarments, match_of
+from service.judging import Rules
 from service.policy import Policy
 from service.verdict import Match
 
@@ -43,14 +44,22 @@ class Threshold:
     figures: Mapping[str, Figure]
 
 
-def sure_of_originals(answers: Sequence[Answer], found: Sequence[Match | None]) -> Sureness:
-    """Of copies: as which their own original is `found`."""
-    matches = [[] if match is None else [match] for match in found]
-    return Sureness(np.array([_most(one) for one in matches]), tuple(answer.owner for answer in answers))
+def without_thresholds(rules: Rules) -> Rules:
+    """The same rules where nothing is too improbable to be called what its regions look like."""
+    nothing = {"copy_probability": 0.0, "similar_probability": 0.0}
+    groups = {group: one.model_copy(update=nothing) for group, one in rules.policy.groups.items()}
+    return replace(rules, policy=rules.policy.model_copy(update={"groups": groups}))
+
+
+def sure_of_originals(answers: Sequence[Answer], gallery: SeenGarments) -> Sureness:
+    """Of copies, answered `without_thresholds`: as what their own original is found."""
+    found = [match_of(answer, gallery, answer.owner) for answer in answers]
+    sure = [_most([] if match is None else [match]) for match in found]
+    return Sureness(np.array(sure), tuple(answer.owner for answer in answers))
 
 
 def sure_of_photos(answers: Sequence[Answer]) -> Sureness:
-    """Of photos that nobody copied: of whatever any of their garments is called a copy."""
+    """Of photos that nobody copied, answered `without_thresholds`: as what anything is found by any garment."""
     most: dict[int, float] = {}
     owners: dict[int, str] = {}
     for answer in answers:
@@ -70,4 +79,5 @@ def at_thresholds(asked: Mapping[str, Sureness], policy: Policy) -> tuple[Thresh
 
 
 def _most(matches: Iterable[Match]) -> float:
-    return max((match.probability for match in matches if match.kind.is_copy), default=NEVER)
+    """The same photo is a copy however improbable, as in `judge`."""
+    return max((1.0 if one.same_photo else one.probability for one in matches if one.kind.is_copy), default=NEVER)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from models.background import Cohort
+from models.benchmark.ranking import equal_weights
 from models.benchmark.sightings import Truth
-from service.benchmark_thresholds import NEVER, Sureness, at_thresholds, sure_of_originals, sure_of_photos
+from service.benchmark_thresholds import NEVER, Sureness, at_thresholds, sure_of_photos, without_thresholds
 from service.benchmark_verdicts import Answer
+from service.judging import Rules
 from service.policy import read_policy
 from service.settings import read_settings
 from service.verdict import Match, Verdict
+from tests.policies import make_policy
 
 TRUTH = Truth()
 
@@ -23,14 +29,6 @@ def answer(photo: int, *matches: Match) -> Answer:
     return Answer(f"garment {photo}", photo, TRUTH, tuple(enumerate(matches)))
 
 
-def test_a_copy_counts_by_its_original_alone() -> None:
-    """One that was not found, or whose original only resembles it, is called so at no threshold."""
-    found = [match(Verdict.PARTIAL_COPY, 0.8), None, match(Verdict.SIMILAR, 0.99)]
-    sure = sure_of_originals([answer(number) for number in range(3)], found)
-    assert sure.values.tolist() == [0.8, NEVER, NEVER]
-    assert sure.owners == ("garment 0", "garment 1", "garment 2")
-
-
 def test_a_photo_counts_by_the_surest_copy_that_any_of_its_garments_is_called() -> None:
     """Garments of one photo are one photo."""
     answers = [
@@ -39,6 +37,21 @@ def test_a_photo_counts_by_the_surest_copy_that_any_of_its_garments_is_called() 
         answer(1),
     ]
     assert sure_of_photos(answers).values.tolist() == [0.7, NEVER]
+
+
+def test_the_same_photo_is_a_copy_however_improbable() -> None:
+    """Thresholds are for what was photographed anew."""
+    same = replace(match(Verdict.IMAGE_COPY, 0.1), same_photo=True)
+    assert sure_of_photos([answer(0, same)]).values.tolist() == [1.0]
+
+
+def test_without_thresholds_an_improbable_match_is_what_its_regions_look_like() -> None:
+    """A copy whose regions agree little more than strangers' do."""
+    policy = make_policy()
+    rules = without_thresholds(Rules(equal_weights(), policy, Cohort.empty()))
+    assert {one.copy_probability for one in rules.policy.groups.values()} == {0.0}
+    assert {one.similar_probability for one in rules.policy.groups.values()} == {0.0}
+    assert rules.policy.crowd == policy.crowd
 
 
 def test_a_higher_threshold_calls_no_more_copies_and_the_shipped_ones_are_among_them() -> None:

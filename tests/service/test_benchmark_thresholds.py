@@ -45,13 +45,16 @@ def test_the_same_photo_is_a_copy_however_improbable() -> None:
     assert sure_of_photos([answer(0, same)]).values.tolist() == [1.0]
 
 
-def test_without_thresholds_an_improbable_match_is_what_its_regions_look_like() -> None:
-    """A copy whose regions agree little more than strangers' do."""
+def test_without_thresholds_nothing_else_of_the_policy_is_another() -> None:
+    """Or what is swept would not be the shipped rules."""
     policy = make_policy()
     rules = without_thresholds(Rules(equal_weights(), policy, Cohort.empty()))
     assert {one.copy_probability for one in rules.policy.groups.values()} == {0.0}
     assert {one.similar_probability for one in rules.policy.groups.values()} == {0.0}
-    assert rules.policy.crowd == policy.crowd
+    kept = {"copy_probability", "similar_probability"}
+    for group, one in rules.policy.groups.items():
+        assert one.model_dump(exclude=kept) == policy.groups[group].model_dump(exclude=kept)
+    assert rules.policy.model_dump(exclude={"groups"}) == policy.model_dump(exclude={"groups"})
 
 
 def test_a_higher_threshold_calls_no_more_copies_and_the_shipped_ones_are_among_them() -> None:

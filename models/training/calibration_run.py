@@ -19,7 +19,7 @@ from models.weighting import read_weight_table
 
 
 def compare_strangers(
-    describer: PhotoDescriber, weights: Path, root: Path, work: Path, seeds: Sequence[int]
+    describer: PhotoDescriber, weights: Path, root: Path, work: Path, seeds: Sequence[int], *, least_weight: float
 ) -> Evidence:
     """Evidence from the calibration fold and the unread garments; `work` holds `complete.jsonl` and `unread.jsonl`.
 
@@ -36,6 +36,7 @@ def compare_strangers(
         read_weight_table(weights / "region_weights.json"),
         read_cohort(cohort_file, file_sha256(cohort_file)),
         read_same_designs(root),
+        least_weight,
     )
     maker = copy_maker(root, work / "complete.jsonl")
     untouched = [name for name in (*(one.garment.photo for one in calibration), *unread) if name in described]

@@ -36,13 +36,16 @@ class Gallery:
         vectors = np.stack([garment.embeddings.vectors for garment in garments.values()])
         return Gallery(tuple(garments), tuple(garments.values()), vectors)
 
-    def scores(self, query: RegionEmbeddings, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """S against every garment, float64 (G,); -1 where nothing is compared."""
+    def scores(
+        self, query: RegionEmbeddings, weights: npt.NDArray[np.float64], least_weight: float
+    ) -> npt.NDArray[np.float64]:
+        """S against every garment, float64 (G,); -inf where less than `least_weight` or nothing is compared."""
         compared_GR = query.visible & (np.abs(self.vectors).sum(axis=2) > 0)
         shares_GR = compared_GR * weights
         total_G = shares_GR.sum(axis=1)
         summed_G = (np.einsum("rd,grd->gr", query.vectors, self.vectors) * shares_GR).sum(axis=1)
-        return np.asarray(np.where(total_G > 0, summed_G / np.maximum(total_G, 1e-9), -1.0))
+        enough_G = (total_G > 0) & (total_G >= least_weight - 1e-9)
+        return np.asarray(np.where(enough_G, summed_G / np.maximum(total_G, 1e-9), -np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +65,8 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparisons:
-    """Compares queries with a gallery as the service would: `weights` rank, `cohort` gives backgrounds.
+    """Compares queries with a gallery as the service would: `weights` rank, `cohort` gives backgrounds, garments whose
+    regions visible on both sides carry less than `least_weight` (0..1) are no candidates.
 
     `same` holds pairs of photos that show one design: neither is a stranger to the other.
     """
@@ -71,12 +75,15 @@ class Comparisons:
     weights: WeightTable
     cohort: Cohort
     same: frozenset[frozenset[str]]
+    least_weight: float
 
     def of(self, number: int, query: DescribedGarment, copy: Copy, *, registered: bool) -> list[_Row]:
         """The best candidates, and the original wherever it ranks; with `registered` False that is taken out of the
         gallery first."""
         weights = self.weights.of(query.detection.category.group).values
-        upright, flipped = (self.gallery.scores(seen, weights) for seen in (query.embeddings, query.mirrored))
+        upright, flipped = (
+            self.gallery.scores(seen, weights, self.least_weight) for seen in (query.embeddings, query.mirrored)
+        )
         mirrored = flipped > upright + UPRIGHT_PREFERENCE
         scores = np.where(mirrored, flipped, upright)
         for place, name in enumerate(self.gallery.names):

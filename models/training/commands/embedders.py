@@ -16,6 +16,7 @@ SameContributor = Annotated[
     int,
     typer.Option(help="Hard strangers a garment among its contributor's, beside those of its colour."),
 ]
+FROZEN_STAGES = "Of the trunk's 17 stages those that do not learn."
 EveryEdit = Annotated[bool, typer.Option(help="Make copies with the edits that came later too (docs/data-engine.md).")]
 
 
@@ -27,10 +28,15 @@ def embedder(
     every: Every = 1,
     same_contributor: SameContributor = 0,
     every_edit: EveryEdit = False,
+    epochs: Annotated[int | None, typer.Option(help="Epochs; the recipe's where none are named.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed: a further pass should not see the same again.")
+    ] = None,
+    frozen_stages: Annotated[int | None, typer.Option(help=FROZEN_STAGES)] = None,
 ) -> None:
     """Train the region embedder on complete labels, or go on with its checkpoint, and export it.
 
-    Example: python -m models.training embedder
+    Example: python -m models.training embedder --warm models/weights/embedder.onnx --seed 2037 --frozen-stages 17
     """
     from models.training.data.deepfashion2_sources import DeepFashion2Source, read_source
     from models.training.data.readers import read_pairs
@@ -41,6 +47,7 @@ def embedder(
     more = read_source(deepfashion2, work / "deepfashion2", every=every) if deepfashion2 else DeepFashion2Source()
     shelf = open_shelf(work, root, more.garments, more.labels)
     recipe = (EmbedderRecipe() if warm is None else FURTHER_PASS).drawing(same_contributor, every_edit=every_edit)
+    recipe = recipe.running(epochs=epochs, seed=seed, frozen_stages=frozen_stages)
     train_embedder(shelf, [*read_pairs(root), *more.pairs], work / "embedder", recipe, warm=warm)
     beside = f"{len(more.garments)} garments of DeepFashion2's train fold" if more.garments else ""
     started_from = "" if warm is None else f"{warm.name} of {file_sha256(warm)[:12]}"
@@ -63,7 +70,7 @@ def ablation(
     epochs: Annotated[int, typer.Option(help="Epochs.")] = 5,
     share: Annotated[float, typer.Option(help="Learn from this share of the training garments.")] = 1.0,
     dimension: Annotated[int, typer.Option(help="Numbers a region.")] = 128,
-    frozen_stages: Annotated[int, typer.Option(help="Of the trunk's 17 stages those that do not learn.")] = 6,
+    frozen_stages: Annotated[int, typer.Option(help=FROZEN_STAGES)] = 6,
     same_contributor: SameContributor = 0,
     every_edit: EveryEdit = False,
 ) -> None:

@@ -36,6 +36,9 @@ def evidence(
     work: Work = WORK,
     data: Data = None,
     seeds: Annotated[int, typer.Option(help="Copies made of each garment.")] = 2,
+    least_weight: Annotated[
+        float, typer.Option(help="The policy's: what shares less of the weight is no candidate.")
+    ] = 0.35,
 ) -> None:
     """Make copies of garments that no embedder saw, compare them, and keep what `selvedge calibrate` learns from.
 
@@ -45,7 +48,9 @@ def evidence(
     from models.runtime.shipped import open_describer
     from models.training.calibration_run import compare_strangers
 
-    found = compare_strangers(open_describer(weights), weights, data_root(data), work, range(seeds))
+    found = compare_strangers(
+        open_describer(weights), weights, data_root(data), work, range(seeds), least_weight=least_weight
+    )
     save_evidence(found, work / "evidence.npz")
     typer.echo(f"{len(found.query)} comparisons of {len(set(found.query.tolist()))} queries")
 

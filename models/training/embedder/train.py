@@ -45,6 +45,19 @@ class EmbedderRecipe:
         """The same recipe with these hard strangers of a garment's contributor, and the later edits or not."""
         return replace(self, plan=replace(self.plan, same_contributor=same_contributor, every_edit=every_edit))
 
+    def running(self, *, epochs: int | None, seed: int | None, frozen_stages: int | None) -> EmbedderRecipe:
+        """The same recipe for so many epochs, from that seed, with so much of the trunk left as it is."""
+        schedule = self.schedule
+        return replace(
+            self,
+            design=self.design if frozen_stages is None else replace(self.design, frozen_stages=frozen_stages),
+            schedule=replace(
+                schedule,
+                epochs=schedule.epochs if epochs is None else epochs,
+                seed=schedule.seed if seed is None else seed,
+            ),
+        )
+
 
 FURTHER_PASS = EmbedderRecipe(
     schedule=Schedule(epochs=16, learning_rate=3e-4, trunk_share=0.4, seed=2036), measure_every=8

@@ -22,12 +22,13 @@ GALLERY = {f"{seed}.jpg": make_garment(seed) for seed in range(CANDIDATES + 20)}
 COPY = Copy("3.jpg", np.zeros((8, 8, 3), np.uint8), ALTERED, ("recolour",), flipped=False, recoloured=False)
 QUERY = make_garment(99, embeddings=alter_regions(GALLERY["3.jpg"].embeddings, ALTERED, seed=5))
 WEIGHTS = read_weight_table(Path(models.__file__).parent / "weights" / "region_weights.json")
+LEAST_WEIGHT = 0.35
 COHORT = Cohort(np.stack([make_embeddings(seed).vectors for seed in range(900, 930)], axis=1))
 
 
 def comparisons(garments: dict[str, DescribedGarment], *same: tuple[str, str]) -> Comparisons:
     """Comparisons with these garments; `same` are pairs of photos of one design."""
-    return Comparisons(Gallery.of(garments), WEIGHTS, COHORT, frozenset(frozenset(pair) for pair in same))
+    return Comparisons(Gallery.of(garments), WEIGHTS, COHORT, frozenset(frozenset(pair) for pair in same), LEAST_WEIGHT)
 
 
 def test_a_registered_original_is_marked_with_what_was_altered() -> None:
@@ -47,10 +48,17 @@ def test_candidates_rank_as_the_service_ranks_them() -> None:
     gallery = Gallery.of(GALLERY)
     weights = WEIGHTS.of(QUERY.detection.category.group)
     slow = [weighted_score(region_cosines(QUERY.embeddings, one.embeddings), weights) for one in GALLERY.values()]
-    assert gallery.scores(QUERY.embeddings, weights.values) == pytest.approx(slow, abs=1e-5)
+    assert gallery.scores(QUERY.embeddings, weights.values, LEAST_WEIGHT) == pytest.approx(slow, abs=1e-5)
     bare = make_garment(1, mask=0b00011)
     alone = Gallery.of({"x.jpg": make_garment(2, mask=0b11100)})
-    assert alone.scores(bare.embeddings, RegionWeights.equal().values) == pytest.approx([-1.0])
+    assert alone.scores(bare.embeddings, RegionWeights.equal().values, 0.0).tolist() == [-np.inf]
+
+
+def test_who_shares_too_little_is_no_candidate() -> None:
+    """A search skips them too: two collars that agree prove nothing. The original stays, for its regions' sake."""
+    collars = {name: make_garment(int(name[:-4]), mask=0b00001) for name in ("3.jpg", "4.jpg", "5.jpg")}
+    rows = comparisons({"60.jpg": make_garment(60)} | collars).of(0, QUERY, COPY, registered=True)
+    assert [row.original for row in rows] == [False, True]
 
 
 def test_an_unregistered_original_does_not_answer() -> None:

@@ -195,6 +195,6 @@ def _report(evidence: Evidence, even: Ids, best: OperatingPoint, ece: float) -> 
     return (
         f"Fitted on garments that no embedder and no benchmark saw: {copies} made copies whose original is registered, "
         f"{strangers} photos whose original is not. Copies called a copy {best.found:.3f}, untouched photos called a "
-        f"copy {best.accused:.3f} (at most {FALSE_ALARMS}); error (ECE) of the calibrated probability on its "
-        f"{len(even)} pairs, copies and strangers 1:1, {ece:.3f}."
+        f"copy {best.accused:.3f}, for at most {FALSE_ALARMS} of further ones; error (ECE) of the calibrated "
+        f"probability on its {len(even)} pairs, copies and strangers 1:1, {ece:.3f}."
     )

@@ -3,7 +3,7 @@
 Region thresholds part altered from unaltered regions of known copies; likelihoods part those unaltered regions from the
 best look-alikes'; the probability is a Platt curve a group on the evidence of all regions; how sure a copy must be is
 the least that keeps unregistered photos from being called copies too often. The rules that are applied meanwhile are
-those of `service/verdict.py`.
+those of `service/verdict.py`; what a shared blank takes back is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.taxonomy import REGIONS, RegionName, WeightGroup
 from models.weighting import WeightTable
 from service.operating_point import FALSE_ALARMS, OperatingPoint, operate, queries_of, rows_of_untouched
 from service.policy import CohortFile, CrowdPolicy, GroupPolicy, Likelihood, OtherColour, Platt, Policy
-from service.standing import choose_score_worth, first_of_each, foremost, nearest_of, scores_of
+from service.standing import answered, choose_score_worth, first_of_each, foremost, nearest_of, scores_of
 
 LEAST_PAIRS = 60
 """Fewer known copies than this in a group, and the group takes the curve of all groups together."""
@@ -59,12 +59,13 @@ def fit_policy(
     worth = choose_score_worth(evidence, sums, weights)
     standing = sums + worth * scores_of(evidence, weights)
     judged = foremost(evidence, standing)
-    evidence, sums, pairs = evidence.where(judged), sums[judged], first_of_each(evidence, standing)[judged]
+    pairs, known = first_of_each(evidence, standing)[judged], answered(evidence, standing)[judged]
+    evidence, sums = evidence.where(judged), sums[judged]
     crowd = _crowd(evidence, sums)
     sums = sums - _charges(evidence, sums, crowd)
     curves = {group: _curve(evidence, sums, pairs, group) for group in WeightGroup}
     probabilities = np.array([curves[WeightGroup(g)].probability(s) for s, g in zip(sums, evidence.group, strict=True)])
-    best = operate(evidence, probabilities, limits, cost, weights, start)
+    best = operate(evidence, probabilities, limits, cost, weights, start, known)
     even = _as_many(pairs, evidence.copied)
     ece = expected_calibration_error(probabilities[even], evidence.original[even])
     strict = {name: float(np.clip(limit + best.strictness, -1, 1)) for name, limit in limits.items()}
@@ -192,9 +193,11 @@ def _group_policy(
 
 def _report(evidence: Evidence, even: Ids, best: OperatingPoint, ece: float) -> str:
     copies, strangers = len(queries_of(evidence, copied=True)), len(rows_of_untouched(evidence))
+    expected = (best.accused * strangers + 1) / (strangers + 1)
     return (
-        f"Fitted on garments that no embedder and no benchmark saw: {copies} made copies whose original is registered, "
-        f"{strangers} photos whose original is not. Copies called a copy {best.found:.3f}, untouched photos called a "
-        f"copy {best.accused:.3f}, for at most {FALSE_ALARMS} of further ones; error (ECE) of the calibrated "
-        f"probability on its {len(even)} pairs, copies and strangers 1:1, {ece:.3f}."
+        f"Fitted on garments that no embedder learnt from and no benchmark asks with: {copies} made copies whose "
+        f"original is registered, {strangers} photos whose original is not. Copies called a copy {best.found:.3f}, "
+        f"untouched photos called a copy {best.accused:.3f} (expected of a further one {expected:.3f}, {FALSE_ALARMS} "
+        f"allowed; the thresholds were chosen on these); error (ECE) of the calibrated probability on its {len(even)} "
+        f"pairs, copies and strangers 1:1, {ece:.3f}."
     )

@@ -61,24 +61,33 @@ def operate(
     cost: float,
     weights: WeightTable,
     rules: Policy,
+    answered: Booleans,
 ) -> OperatingPoint:
-    """The knobs that find most copies while no more strangers are accused than `most_accused` allows."""
-    found_of = [np.flatnonzero((evidence.query == q) & evidence.original) for q in queries_of(evidence, copied=True)]
+    """The knobs of most merit while no more strangers are accused than `most_accused` allows; where all accuse more,
+    of those that accuse fewest. An original counts as found only among the rows that an answer would hold, `answered`
+    (P,): a search may have missed it."""
+    found_of = [
+        np.flatnonzero((evidence.query == q) & evidence.original & answered) for q in queries_of(evidence, copied=True)
+    ]
     accused_of = rows_of_untouched(evidence)
-    allowed = most_accused(len(accused_of)) / max(1, len(accused_of)) + 1e-9
-    best = OperatingPoint(float(STRICTNESS[-1]), 0.99, 0.0, 0.0)
+    points: list[OperatingPoint] = []
     for strictness in STRICTNESS:
         moved = {name: limit + strictness for name, limit in limits.items()}
         sure = np.where(_look_like_copies(evidence, moved, cost, weights, rules), probabilities, -1.0)
         of_copies = np.array([sure[rows].max(initial=-1.0) for rows in found_of])
         of_strangers = np.array([sure[rows].max(initial=-1.0) for rows in accused_of])
-        for probability in np.linspace(0.02, 0.98, 97):
-            accused = float((of_strangers >= probability).mean())
-            found = float((of_copies >= probability).mean())
-            tried = OperatingPoint(float(strictness), float(probability), found, accused)
-            if accused <= allowed and tried.merit > best.merit:
-                best = tried
-    return best
+        points += [
+            OperatingPoint(
+                float(strictness),
+                float(probability),
+                found=float((of_copies >= probability).mean()),
+                accused=float((of_strangers >= probability).mean()),
+            )
+            for probability in np.linspace(0.02, 0.99, 98)
+        ]
+    allowed = most_accused(len(accused_of)) / max(1, len(accused_of)) + 1e-9
+    least = max(allowed, min(point.accused for point in points))
+    return max((point for point in points if point.accused <= least), key=lambda point: point.merit)
 
 
 def queries_of(evidence: Evidence, *, copied: bool) -> npt.NDArray[np.int32]:
@@ -101,7 +110,7 @@ def _look_like_copies(
     weights: WeightTable,
     rules: Policy,
 ) -> Booleans:
-    """bool (P,): whether the verdict's rules call a row a copy of some kind, probability aside."""
+    """bool (P,): whether the verdict's rules call a row a copy of some kind, probability and shared blanks aside."""
     agrees = evidence.cosines - cost * evidence.shifts >= [limits[name] for name in REGIONS]
     compared = ~np.isnan(evidence.cosines)
     called = np.zeros(len(agrees), dtype=np.bool_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.evidence import Evidence
+from models.evidence import CANDIDATES, Evidence
 from models.taxonomy import WeightGroup
 from models.weighting import WeightTable
 from service.judging import LEAST_JUDGED
@@ -41,6 +41,12 @@ def nearest_of(evidence: Evidence, most: int = LEAST_JUDGED) -> Evidence:
 def foremost(evidence: Evidence, standing: Floats, most: int = LEAST_JUDGED) -> Booleans:
     """bool (P,): the `most` rows of each query that stand best, as serving judges them, and the originals."""
     return np.asarray((_places(evidence, standing) < most) | evidence.original)
+
+
+def answered(evidence: Evidence, standing: Floats) -> Booleans:
+    """bool (P,): the rows that an answer would hold. An original that search misses is a row of its query, the last."""
+    missed = _places(evidence, -np.arange(len(evidence.query), dtype=np.float64)) >= CANDIDATES
+    return np.asarray((_places(evidence, np.where(missed, -np.inf, standing)) < LEAST_JUDGED) & ~missed)
 
 
 def first_of_each(evidence: Evidence, standing: Floats) -> Booleans:

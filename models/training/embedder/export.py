@@ -24,7 +24,7 @@ from models.training.embedder.train import EmbedderRecipe, build_network
 from models.training.export import export_onnx
 from models.types import CROP_SIZE
 
-VERSION = "5"
+VERSION = "6"
 DATA = (
     "clothing-dataset, training fold, and worn garments of the co-parsing training streets: photos re-photographed and "
     "partly altered; no store and no validation photo"

@@ -7,8 +7,11 @@ then unread → cohort → evidence for the policy; `trade` measures other forms
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
+from models.errors import ModelsError
 from models.training.commands import embedders, forms, labelling, networks, rules, tuning
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -33,5 +36,14 @@ for command in (
     app.command()(command)
 
 
+def main() -> None:
+    """What the user can mend is told in a line, without a traceback."""
+    try:
+        app()
+    except (ModelsError, FileNotFoundError) as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    app()
+    main()

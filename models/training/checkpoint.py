@@ -86,20 +86,21 @@ def load_exported(graph: Path, network: torch.nn.Module, part: str = "") -> None
     Raises ModelFileError where a parameter is missing there or has another shape.
     """
     named = {t.name.removesuffix("_half").removeprefix("network."): t for t in onnx.load(graph).graph.initializer}
-    stored = {_whether_it_learns_or_not(name): tensor for name, tensor in named.items()}
+    stored = {learning_or_not(name): tensor for name, tensor in named.items()}
     state = network.state_dict()
     for name, tensor in state.items():
         if not name.startswith(part):
             continue
-        found = stored.get(_whether_it_learns_or_not(name))
+        found = stored.get(learning_or_not(name))
         if found is None or tuple(found.dims) != tuple(tensor.shape):
             raise ModelFileError(f"{graph.name} holds no {name} of shape {tuple(tensor.shape)}")
         state[name] = torch.from_numpy(numpy_helper.to_array(found).copy()).to(tensor.dtype)
     network.load_state_dict(state)
 
 
-def _whether_it_learns_or_not(name: str) -> str:
-    """Stages that do not learn are wrapped (`models/training/quicken.py`), which adds a part to names."""
+def learning_or_not(name: str) -> str:
+    """A parameter's name, the same whether its stage learns or not: those that do not are wrapped
+    (`models/training/quicken.py`), which adds a part to names."""
     return name.replace(".stage.", ".")
 
 

@@ -6,9 +6,10 @@ validation is not looked at to choose a recipe.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,20 +29,26 @@ AXES = {
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """One run: where it lies on the curves, and what it came to on the calibration fold, all 0..1. `first` of `queries`
-    copies have their original first; `parted`: the mean over regions of the chance that an unaltered one agrees
-    better than an altered one."""
+    """One run: where it lies on the curves, and what it came to on the calibration fold, all 0..1. `first`: the share
+    of copies whose original comes first, `garments` were copied; `parted`: the mean over regions of the chance that an
+    unaltered one agrees better than an altered one. `beside`: what else of the recipe decides it, by dotted names."""
 
     point: Point
     parted: float
     first: float
-    queries: int
+    garments: int
     wall_time_s: float
+    beside: Mapping[str, Any]
 
     @property
     def margin(self) -> float:
-        """Half of the 95 % interval of `first`."""
-        return float(1.96 * np.sqrt(self.first * (1 - self.first) / self.queries))
+        """Half of the 95 % interval of `first`, as if the copies of one garment were found or missed together."""
+        return float(1.96 * np.sqrt(self.first * (1 - self.first) / self.garments))
+
+    def differs_beside(self, other: Learnt) -> list[str]:
+        """What both recipes name and tell differently, besides where they lie on the curves."""
+        both = self.beside.keys() & other.beside.keys()
+        return sorted(name for name in both if self.beside[name] != other.beside[name])
 
 
 def learnt_of(manifest: Manifest) -> Learnt:
@@ -52,11 +59,23 @@ def learnt_of(manifest: Manifest) -> Learnt:
             point=Point.of(recipe),
             parted=float(np.mean([quality[f"calibration_{name.value}_auc"] for name in REGIONS])),
             first=quality["calibration_top1"],
-            queries=int(quality["calibration_queries"]),
+            # Older manifests tell of copies alone, two of each garment.
+            garments=int(quality.get("calibration_garments", quality["calibration_queries"] / 2)),
             wall_time_s=manifest.training.wall_time_s,
+            beside=_beside(recipe) | {"started from": manifest.training.started_from},
         )
     except KeyError as error:
         raise ModelFileError(f"{manifest.name} {manifest.version}: no ablation, {error} is missing") from error
+
+
+def _beside(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that decide what is learnt and are no axis."""
+    parts = {
+        f"{part}.{name}": value
+        for part in ("design", "plan", "margins")
+        for name, value in recipe.get(part, {}).items()
+    }
+    return {name: value for name, value in parts.items() if name.partition(".")[2] not in AXES}
 
 
 def read_points(folder: Path) -> list[Learnt]:
@@ -68,7 +87,13 @@ def read_points(folder: Path) -> list[Learnt]:
 
 
 def curve(base: Learnt, points: Sequence[Learnt], axis: str) -> list[Learnt]:
-    """The base and the points that differ from it in `axis` alone, from the least to the most."""
+    """The base and the points that differ from it in `axis` alone, from the least to the most.
+
+    Raises ModelFileError where a point differs in what is no axis: it is of another curve.
+    """
+    for one in points:
+        if other := base.differs_beside(one):
+            raise ModelFileError(f"{one.point} is no point beside {base.point}: {', '.join(other)} differ")
 
     def place(one: Learnt) -> float:
         return float(getattr(one.point, axis))
@@ -119,6 +144,6 @@ def draw(base: Learnt, points: Sequence[Learnt], out: Path) -> None:
         panel.set(xlabel=AXES[axis], xticks=places)
         panel.grid(alpha=0.3)
     panels[0][0].legend(fontsize=8)
-    figure.suptitle("calibration fold, heads anew on the shipped trunk", size=10)
+    figure.suptitle(f"calibration fold, from {base.beside['started from']}", size=10)
     figure.savefig(out, dpi=110)
     plt.close(figure)

@@ -1,7 +1,7 @@
 """What each other form of a shipped network costs and saves: size, speed, agreement with the shipped one, quality.
 
 Everything runs through the serving classes, on photos of the calibration fold. Half of them calibrate int8, the others
-are measured; no photo is in both halves.
+are measured; no photo is in both halves, and none of the first is among those that quality is measured on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.runtime.embedder import RegionEmbedder
 from models.runtime.landmarker import LandmarkEstimator
 from models.runtime.session import ModelSession, OnnxSession
 from models.runtime.shipped import MODEL_NAMES
-from models.training.data.readers import Fold, read_garments
+from models.training.data.readers import Fold, GarmentPhoto, read_garments
 from models.training.detector.evaluate import judged_photos
 from models.training.variants import Feed, RecordingSession, Variant, write_variant
 from models.types import Detection, Garment, Image, Landmarks, RegionEmbeddings
@@ -88,23 +88,33 @@ class Line:
         return embed
 
 
-def calibration_images(root: Path, count: int) -> list[Image]:
-    """`count` photos of the calibration fold, spread over it."""
+def spread_photos(root: Path, count: int) -> tuple[list[GarmentPhoto], list[GarmentPhoto]]:
+    """At most `count` photos of the calibration fold, spread over it: half to calibrate with, the others to measure."""
     photos = judged_photos(read_garments(root), Fold.CALIBRATION)
-    chosen = photos[:: max(1, len(photos) // count)][:count]
-    return [decode(photo.path.read_bytes(), ImageLimits()) for photo in chosen]
+    count = min(count, len(photos))
+    chosen = [photos[len(photos) * place // count] for place in range(count)]
+    return chosen[: count // 2], chosen[count // 2 :]
+
+
+def read_images(photos: Sequence[GarmentPhoto]) -> list[Image]:
+    return [decode(photo.path.read_bytes(), ImageLimits()) for photo in photos]
 
 
 def compare_variants(
-    weights: Path, images: Sequence[Image], work: Path, quality: Quality, networks: Sequence[str] = MODEL_NAMES
+    weights: Path,
+    teaching: Sequence[Image],
+    images: Sequence[Image],
+    work: Path,
+    quality: Quality,
+    networks: Sequence[str] = MODEL_NAMES,
 ) -> list[Outcome]:
-    """Make every form of the networks of `weights` in `work`, run them side by side, and measure each."""
+    """Make every form of the networks of `weights` in `work`, int8 calibrated on `teaching`, run them side by side on
+    `images`, and measure each."""
     work.mkdir(parents=True, exist_ok=True)
-    half = len(images) // 2
     taught = {name: RecordingSession(OnnxSession(weights / f"{name}.onnx", threads=1)) for name in MODEL_NAMES}
-    Line.through(weights, images[:half], taught)
+    Line.through(weights, teaching, taught)
     asked = {name: RecordingSession(OnnxSession(weights / f"{name}.onnx", threads=1)) for name in MODEL_NAMES}
-    line = Line.through(weights, images[half:], asked)
+    line = Line.through(weights, images, asked)
     outcomes = []
     for network in networks:
         outcomes += compare_forms(network, weights, work, line, taught[network].feeds, quality)

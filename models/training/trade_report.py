@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,10 @@ from models.training.data.hand_landmarks import read_key_slots
 from models.training.data.readers import Fold, read_garments
 from models.training.detector.evaluate import judged_photos, look
 from models.training.detector.evaluate import measure as measure_boxes
-from models.training.embedder.dataset import Studio
 from models.training.embedder.evaluate import measure as measure_copies
 from models.training.embedder.evaluate import prepare_trial
 from models.training.embedder.export import describe_with_session
 from models.training.embedder.shelf import GarmentShelf
-from models.training.embedder.train import EmbedderRecipe
 from models.training.landmarker.evaluate import cut_garments
 from models.training.landmarker.evaluate import measure as measure_points
 from models.training.landmarker.recipe import hand_placed
@@ -44,7 +42,7 @@ manifests (`forms` in `models/weights/NAME.json`); the version is the manifest's
 - **fp32**: the shipped weights stored in float32. Numbers and arithmetic are the same, so what its time differs from
   the shipped form's is how far the ratios scatter.
 - **int8**: convolutions and matrix products in int8 (ONNX Runtime's static QDQ, weights by channel, activations by
-  their extremes on one half of the photos; the other half is compared).
+  their extremes on one half of the photos; the other half is compared, and neither quality figure is of the first).
 - **fp16**: arithmetic in half precision. ONNX Runtime's CPU engine has few such kernels and casts around the others.
 - bfloat16 has no convolutions in that engine and is not in the table.
 
@@ -57,15 +55,16 @@ the size at no more time. Another form is another version of the models: what wa
 
 class FoldQuality:
     """Measures a network on the calibration fold. `garments` limits photos, hand-placed garments and copied garments,
-    `distractors` the training garments that fill the embedder's gallery."""
+    `distractors` the training garments that fill the embedder's gallery; photos `left_out` are asked for nothing."""
 
-    def __init__(self, root: Path, shelf: GarmentShelf, *, garments: int, distractors: int) -> None:
-        recipe = EmbedderRecipe()
-        studio = Studio(shelf, recipe.plan, recipe.schedule.seed)
-        self._trial = prepare_trial(shelf, studio, copies=1, distractors=distractors, garments=garments)
-        self._photos = judged_photos(read_garments(root), Fold.CALIBRATION)[:garments]
+    def __init__(
+        self, root: Path, shelf: GarmentShelf, *, garments: int, distractors: int, left_out: Collection[str] = ()
+    ) -> None:
+        self._trial = prepare_trial(shelf, copies=1, distractors=distractors, garments=garments, left_out=left_out)
+        photos = judged_photos(read_garments(root), Fold.CALIBRATION)
+        self._photos = [photo for photo in photos if photo.photo not in left_out][:garments]
         hands, paths = hand_placed(root, "landmarks_train.jsonl", Fold.CALIBRATION)
-        self._hands = hands[:garments]
+        self._hands = [hand for hand in hands if hand.photo not in left_out][:garments]
         self._cut = cut_garments(self._hands, paths)
         self._key_slots = read_key_slots(root)
 
@@ -78,7 +77,7 @@ class FoldQuality:
             points = measure_points(LandmarkEstimator(session, manifest), self._hands, self._cut, self._key_slots)
             return {"mean_error": points.mean_error, "within_0.05": points.share_close}, len(self._hands)
         figures = measure_copies(self._trial, describe_with_session(session))
-        areas = [figures[f"{name.value}_auc"] for name in REGIONS]
+        areas = [figures[told] for name in REGIONS if (told := f"{name.value}_auc") in figures]
         named = {"top1": figures["top1"], "top20": figures["top20"], "auc": float(np.mean(areas))}
         return named, len(self._trial.queries)
 

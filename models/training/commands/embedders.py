@@ -14,9 +14,11 @@ from models.training.embedder.shelf import open_shelf
 
 SameContributor = Annotated[
     int,
-    typer.Option(help="Hard strangers a garment among its contributor's, beside those of its colour."),
+    typer.Option(min=0, help="Hard strangers a garment among its contributor's, beside those of its colour."),
 ]
-FROZEN_STAGES = "Of the trunk's 17 stages those that do not learn."
+STAGES = 17
+FROZEN_STAGES = f"Of the trunk's {STAGES} stages those that do not learn."
+ABLATIONS = WORK / "ablations"
 EveryEdit = Annotated[bool, typer.Option(help="Make copies with the edits that came later too (docs/data-engine.md).")]
 
 
@@ -28,11 +30,11 @@ def embedder(
     every: Every = 1,
     same_contributor: SameContributor = 0,
     every_edit: EveryEdit = False,
-    epochs: Annotated[int | None, typer.Option(help="Epochs; the recipe's where none are named.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs; the recipe's where none are named.")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Another seed: a further pass should not see the same again.")
     ] = None,
-    frozen_stages: Annotated[int | None, typer.Option(help=FROZEN_STAGES)] = None,
+    frozen_stages: Annotated[int | None, typer.Option(min=0, max=STAGES, help=FROZEN_STAGES)] = None,
 ) -> None:
     """Train the region embedder on complete labels, or go on with its checkpoint, and export it.
 
@@ -57,7 +59,7 @@ def embedder(
 def ablation(
     which: Annotated[str, typer.Argument(help="traditional, pcb, plain or full.")],
     out: Annotated[Path, typer.Option(help="A folder for all of them, outside git: the benchmark's --ablations.")] = (
-        WORK / "ablations"
+        ABLATIONS
     ),
     work: Work = WORK,
     data: Data = None,
@@ -67,10 +69,12 @@ def ablation(
     seed: Annotated[
         int | None, typer.Option(help="Another seed: a member of the ensemble, kept beside the first.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs.")] = 5,
-    share: Annotated[float, typer.Option(help="Learn from this share of the training garments.")] = 1.0,
-    dimension: Annotated[int, typer.Option(help="Numbers a region.")] = 128,
-    frozen_stages: Annotated[int, typer.Option(help=FROZEN_STAGES)] = 6,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 5,
+    share: Annotated[
+        float, typer.Option(min=0.05, max=1.0, help="Learn from this share of the training garments.")
+    ] = 1.0,
+    dimension: Annotated[int, typer.Option(min=1, help="Numbers a region.")] = 128,
+    frozen_stages: Annotated[int, typer.Option(min=0, max=STAGES, help=FROZEN_STAGES)] = 6,
     same_contributor: SameContributor = 0,
     every_edit: EveryEdit = False,
 ) -> None:
@@ -87,6 +91,8 @@ def ablation(
         raise typer.BadParameter(f"one of {', '.join(Ablation)}", param_hint="which")
     folder = out / (which if seed is None else f"{which}-{seed}")
     point = Point(epochs, share, dimension, frozen_stages)
+    if out == ABLATIONS and (point, same_contributor, every_edit) != (Point(), 0, False):
+        raise typer.BadParameter("a point of the curves would lie among what the benchmark compares", param_hint="out")
     recipe = recipe_of(Ablation(which), seed=seed, point=point).drawing(same_contributor, every_edit=every_edit)
     root = data_root(data)
     typer.echo(train_ablation(open_shelf(work, root), root, folder, recipe, trunk=trunk).quality)

@@ -15,7 +15,7 @@ def trade(
     weights: Weights = WEIGHTS,
     work: Work = WORK,
     data: Data = None,
-    photos: Annotated[int, typer.Option(help="Photos of the calibration fold: half calibrate.")] = 80,
+    photos: Annotated[int, typer.Option(min=4, help="Photos of the calibration fold: half calibrate.")] = 80,
     garments: Annotated[int, typer.Option(help="Most garments of the calibration fold to measure quality on.")] = 400,
     distractors: Annotated[int, typer.Option(help="Training garments in the embedder's gallery.")] = 350,
     networks: Annotated[list[str] | None, typer.Option(help="Which networks; all by default.")] = None,
@@ -28,16 +28,27 @@ def trade(
     """
     from models.runtime.shipped import MODEL_NAMES
     from models.training.embedder.shelf import open_shelf
-    from models.training.trade import calibration_images, compare_variants, record_forms
+    from models.training.trade import compare_variants, read_images, record_forms, spread_photos
     from models.training.trade_report import FoldQuality, markdown, page
 
+    if unknown := set(networks or ()) - set(MODEL_NAMES):
+        raise typer.BadParameter(f"{', '.join(unknown)}: one of {', '.join(MODEL_NAMES)}", param_hint="networks")
     root = data_root(data)
-    quality = FoldQuality(root, open_shelf(work, root), garments=garments, distractors=distractors)
-    images = calibration_images(root, photos)
-    outcomes = compare_variants(weights, images, work / "trade", quality, networks or MODEL_NAMES)
+    teaching, asked_of = spread_photos(root, photos)
+    quality = FoldQuality(
+        root,
+        open_shelf(work, root),
+        garments=garments,
+        distractors=distractors,
+        left_out=frozenset(photo.photo for photo in teaching),
+    )
+    outcomes = compare_variants(
+        weights, read_images(teaching), read_images(asked_of), work / "trade", quality, networks or MODEL_NAMES
+    )
     asked = (
-        f"{photos} photos of the calibration fold, half of them to calibrate int8; quality on at most {garments} "
-        f"garments of it, the embedder's gallery filled with {distractors} training garments."
+        f"{len(asked_of)} photos of the calibration fold, {len(teaching)} others to calibrate int8; quality on at most "
+        f"{garments} garments of it, none of them those others', the embedder's gallery filled with {distractors} "
+        f"training garments."
     )
     typer.echo(markdown(outcomes, asked))
     if out is not None:

@@ -58,7 +58,7 @@ def evidence(
 def weights(
     version: Annotated[str, typer.Option(help="Name of the new weights; answers carry it.")],
     work: Work = WORK,
-    table: Annotated[Path, typer.Option(help="The weights to start from and replace.")] = Path(
+    table: Annotated[Path, typer.Option(help="The weights to replace; those of bottoms are kept.")] = Path(
         "models/weights/region_weights.json"
     ),
 ) -> None:

@@ -15,10 +15,9 @@ from onnx import numpy_helper
 from models.errors import ModelFileError
 from models.manifest import Manifest, TrainingRecord, file_sha256, read_manifest, write_manifest
 from models.runtime.session import OnnxSession
-from models.training.embedder.dataset import Studio
+from models.training.checkpoint import learning_or_not
 from models.training.embedder.evaluate import measure, prepare_trial
 from models.training.embedder.export import describe_with_session
-from models.training.embedder.render_plan import RenderPlan
 from models.training.embedder.shelf import GarmentShelf
 
 KINDS = (np.dtype(np.float16), np.dtype(np.float32))
@@ -34,7 +33,7 @@ def blend_embedders(first: Path, second: Path, out: Path, shelf: GarmentShelf, v
     path = out / "embedder.onnx"
     path.write_bytes(blend_graphs(onnx.load(first), onnx.load(second)).SerializeToString())
     seed = later.training.seed
-    trial = prepare_trial(shelf, Studio(shelf, RenderPlan(), seed))
+    trial = prepare_trial(shelf)
     quality = measure(trial, describe_with_session(OnnxSession(path, threads=1)))
     record = TrainingRecord(
         recipe=later.training.recipe | {"blend": "mean of the weights of both"},
@@ -52,11 +51,11 @@ def blend_embedders(first: Path, second: Path, out: Path, shelf: GarmentShelf, v
 
 def blend_graphs(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
     """`second` with the mean of both graphs' weights. Raises ModelFileError where they are not of one network."""
-    theirs = {tensor.name: numpy_helper.to_array(tensor) for tensor in first.graph.initializer}
-    if set(theirs) != {tensor.name for tensor in second.graph.initializer}:
+    theirs = {learning_or_not(tensor.name): numpy_helper.to_array(tensor) for tensor in first.graph.initializer}
+    if set(theirs) != {learning_or_not(tensor.name) for tensor in second.graph.initializer}:
         raise ModelFileError("the two embedders have different graphs")
     for tensor in second.graph.initializer:
-        ours, other = numpy_helper.to_array(tensor), theirs[tensor.name]
+        ours, other = numpy_helper.to_array(tensor), theirs[learning_or_not(tensor.name)]
         if ours.shape != other.shape or ours.dtype != other.dtype:
             raise ModelFileError(
                 f"{tensor.name}: {ours.dtype} {ours.shape}, and {other.dtype} {other.shape} in the other"

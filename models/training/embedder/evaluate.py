@@ -6,7 +6,7 @@ those of the training fold. Never looks at validation photos.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,11 @@ from models.taxonomy import REGIONS
 from models.training.data.readers import Fold
 from models.training.device import device_of, placed
 from models.training.embedder.dataset import Studio, View, collate, draw_alterations
+from models.training.embedder.render_plan import RenderPlan
 from models.training.embedder.shelf import GarmentShelf
 
+SEED = 7
+"""Of the copies that networks are measured on."""
 Floats = npt.NDArray[np.float32]
 Describe = Callable[[Sequence[View]], Floats]
 """Views → float32 (N, 5, D), zero rows where a region is missing."""
@@ -36,23 +39,24 @@ class Trial:
 
 def prepare_trial(
     shelf: GarmentShelf,
-    studio: Studio,
     *,
     copies: int = 2,
     distractors: int | None = None,
-    seed: int = 7,
     garments: int | None = None,
+    left_out: Collection[str] = (),
 ) -> Trial:
     """`copies` partial copies of each calibration garment, and a gallery of originals (training ones distract).
 
-    `garments` and `distractors` limit how many there are of both.
+    `garments` and `distractors` limit how many there are of both; garments of the photos `left_out` are not asked for.
+    The copies are the same for every network, whatever the recipe and seed that it was trained with.
     """
-    calibration = shelf.numbers(Fold.CALIBRATION)[:garments]
+    studio = Studio(shelf, RenderPlan(), SEED)
+    calibration = [n for n in shelf.numbers(Fold.CALIBRATION) if shelf[n].photo not in left_out][:garments]
     gallery = calibration + shelf.numbers(Fold.TRAIN)[:distractors]
     queries, numbers = [], []
     for number in calibration:
         for copy in range(copies):
-            rng = np.random.default_rng((seed, number, copy))
+            rng = np.random.default_rng((SEED, number, copy))
             queries.append(studio.copy(number, draw_alterations(studio.plain(number).boxes, rng), rng))
             numbers.append(number)
     return Trial([studio.plain(number) for number in gallery], np.array(gallery), queries, np.array(numbers))
@@ -70,6 +74,7 @@ def measure(trial: Trial, describe: Describe) -> dict[str, float]:
     figures = {
         "items": float(len(trial.gallery)),
         "queries": float(len(trial.queries)),
+        "garments": float(len(np.unique(trial.query_numbers))),
         "top1": float((ranks < 1).mean()),
         "top20": float((ranks < 20).mean()),
     }
@@ -81,7 +86,8 @@ def measure(trial: Trial, describe: Describe) -> dict[str, float]:
         strangers = cosines_QGR[..., name.row][~right_QG & both_QGR[..., name.row]]
         for kind, values in (("agree", own[seen & ~altered]), ("altered", own[seen & altered]), ("other", strangers)):
             figures |= _percentiles(f"{name.value}_{kind}", values)
-        figures[f"{name.value}_auc"] = _separation(own[seen & ~altered], own[seen & altered])
+        if (seen & ~altered).any() and (seen & altered).any():
+            figures[f"{name.value}_auc"] = _separation(own[seen & ~altered], own[seen & altered])
     return figures
 
 
@@ -108,6 +114,4 @@ def _percentiles(name: str, values: Floats) -> dict[str, float]:
 
 def _separation(agreeing: Floats, altered: Floats) -> float:
     """The chance that an agreeing region's cosine is above an altered one's (area under the ROC curve)."""
-    if not len(agreeing) or not len(altered):
-        return 0.0
     return float((agreeing[:, None] > altered[None]).mean())

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from models.errors import ModelFileError
 from models.manifest import Manifest, TrainingRecord, file_sha256, write_manifest
 from models.preprocessing import normalise
 from models.runtime.embedder import INPUTS, MAP_SIDE
@@ -16,7 +17,7 @@ from models.runtime.session import ModelSession, OnnxSession
 from models.taxonomy import LANDMARK_CHANNELS, REGION_COUNT, taxonomy_hash
 from models.training.backbone import IMAGENET_MEAN, IMAGENET_STD
 from models.training.checkpoint import Progress, load_checkpoint
-from models.training.embedder.dataset import Studio, View
+from models.training.embedder.dataset import View
 from models.training.embedder.evaluate import Describe, Floats, measure, prepare_trial
 from models.training.embedder.network import PsNet
 from models.training.embedder.shelf import GarmentShelf
@@ -45,14 +46,17 @@ def export_embedder(
 
     `distractors` limits how many training garments fill the gallery; all of them where it is None. `warm` tells of the
     run that the weights started from, if not ImageNet's, `beside` of photos learnt from beside our own.
+
+    Raises ModelFileError where no epoch is done yet.
     """
     network = build_network(recipe.design, pretrained=False)
     progress = load_checkpoint(checkpoint, network)
+    if progress.epoch == 0:
+        raise ModelFileError(f"{checkpoint}: nothing was learnt yet")
     out.mkdir(parents=True, exist_ok=True)
     path = out / "embedder.onnx"
     write_graph(network, path)
-    studio = Studio(shelf, recipe.plan, recipe.schedule.seed)
-    trial = prepare_trial(shelf, studio, distractors=distractors)
+    trial = prepare_trial(shelf, distractors=distractors)
     quality = measure(trial, describe_with_session(OnnxSession(path, threads=1)))
     manifest = _describe(path, recipe, progress, quality, warm or f"{recipe.design.trunk}, ImageNet weights")
     if beside:

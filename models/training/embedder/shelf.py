@@ -38,6 +38,8 @@ LEAST_OVERLAP = 0.6
 """Least intersection over union of mask and landmark outline: below it one of the two is wrong."""
 
 ENTRIES = "shelved.json"
+LABELLED = "labels.sha256"
+"""Beside the entries: a hash of the labels that they were shelved with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +73,8 @@ class GarmentShelf:
         return ShelvedGarment(entry["photo"], Fold(entry["fold"]), picture, Box(*entry["box"]))
 
     def digest(self) -> str:
-        """16 hexadecimal digits that are others where a garment or their order is another."""
-        return _digest(entry["photo"] for entry in self._entries)[:16]
+        """16 hexadecimal digits that are others where a garment, its landmarks or their order is another."""
+        return _digest(json.dumps(entry, sort_keys=True) for entry in self._entries)[:16]
 
     def numbers(self, fold: Fold, share: float = 1.0) -> list[int]:
         """The garments of a fold, or about `share` of them, chosen by their photos' names: a smaller share is part of
@@ -121,24 +123,32 @@ def open_shelf(
     more: Sequence[GarmentPhoto] = (),
     more_labels: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> GarmentShelf:
-    """The shelf in `work`, filled when first asked for with what `complete` and `street` left there and `more`.
+    """The shelf in `work`, filled with what `complete` and `street` left there and `more`: when first asked for, and
+    again when they left something else.
 
     With other garments beside our own it is another shelf, `shelf-` and eight digits of their names: they lie side by
     side, and what needs only our own garments never sees those. Raises FileNotFoundError where they did not run.
     """
     folder = work / (f"shelf-{_digest(garment.photo for garment in more)[:8]}" if more else "shelf")
-    if not (folder / ENTRIES).exists():
-        entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
+    there, files = (folder / ENTRIES).exists(), (work / "complete.jsonl", work / "street" / "labels.jsonl")
+    if there and not all(file.exists() for file in files):
+        return GarmentShelf(folder)
+    labelled = _hash_of(files, more_labels)
+    if not (there and (folder / LABELLED).exists() and (folder / LABELLED).read_text() == labelled):
+        entries = [json.loads(line) for line in files[0].read_text().splitlines()]
         worn, worn_labels = read_street_garments(root, work / "street")
         labels = {entry["photo"]: entry for entry in entries} | worn_labels | dict(more_labels)
-        fill_shelf(folder, [*read_garments(root), *worn, *more], labels)
+        fill_shelf(folder, [*read_garments(root), *worn, *more], labels, labelled)
     return GarmentShelf(folder)
 
 
-def fill_shelf(folder: Path, garments: Iterable[GarmentPhoto], labels: Mapping[str, Mapping[str, Any]]) -> int:
+def fill_shelf(
+    folder: Path, garments: Iterable[GarmentPhoto], labels: Mapping[str, Mapping[str, Any]], labelled: str = ""
+) -> int:
     """Decode the garments of the training and calibration folds that have landmarks and a mask agreeing with them.
 
-    `labels`: photo → `category`, `points` (slots, 3: x, y, weight) and `box`, in photo pixels. Returns how many.
+    `labels`: photo → `category`, `points` (slots, 3: x, y, weight) and `box`, in photo pixels; `labelled` is noted
+    beside, to tell whether they are still those. Returns how many.
     `folder` is replaced and appears whole or not at all; what a stopped run left beside it is cleared by the next.
     """
     wanted = [g for g in garments if g.fold in (Fold.TRAIN, Fold.CALIBRATION) and g.photo in labels and g.mask_path]
@@ -149,13 +159,19 @@ def fill_shelf(folder: Path, garments: Iterable[GarmentPhoto], labels: Mapping[s
     np.save(partial / "pixels.npy", np.stack([pixels for _, pixels, _ in kept]))
     np.save(partial / "masks.npy", np.stack([mask for _, _, mask in kept]))
     (partial / ENTRIES).write_text(json.dumps([entry for entry, _, _ in kept]))
+    (partial / LABELLED).write_text(labelled)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return len(kept)
 
 
-def _digest(photos: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(photos).encode()).hexdigest()
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _hash_of(files: Iterable[Path], more_labels: Mapping[str, Mapping[str, Any]]) -> str:
+    told = {name: dict(label) for name, label in more_labels.items()}
+    return _digest([*(file.read_text() for file in files), json.dumps(told, sort_keys=True, default=str)])
 
 
 def _shelve(garment: GarmentPhoto, label: Mapping[str, Any]) -> tuple[dict[str, Any], Pixels, Mask] | None:

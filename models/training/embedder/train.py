@@ -97,7 +97,7 @@ def train_embedder(
         load_exported(warm_trunk, network, part="trunk.")
     network.to(fastest_device())
     studio = Studio(shelf, recipe.plan, seed)
-    trial = prepare_trial(shelf, studio, copies=1, distractors=recipe.distractors)
+    trial = prepare_trial(shelf, copies=1, distractors=recipe.distractors)
 
     confused = None if warm is None else mine_strangers(network, shelf, studio, pairs, recipe.plan)
 

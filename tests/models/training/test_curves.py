@@ -11,8 +11,9 @@ from models.training.curves import AXES, Learnt, curve, draw, learnt_of, markdow
 from models.training.embedder.ablation import AS_IT_IS, Point
 
 
-def learnt(point: Point = AS_IT_IS, parted: float = 0.9, first: float = 0.8) -> Learnt:
-    return Learnt(point, parted, first, queries=100, wall_time_s=600.0)
+def learnt(point: Point = AS_IT_IS, parted: float = 0.9, first: float = 0.8, **beside: object) -> Learnt:
+    told = {"started from": "trunk of embedder.onnx"} | beside
+    return Learnt(point, parted, first, garments=100, wall_time_s=600.0, beside=told)
 
 
 def write_manifest(folder: Path, share: float) -> None:
@@ -49,6 +50,14 @@ def test_a_curve_holds_the_base_and_what_differs_in_its_axis_alone() -> None:
     assert curve(base, [quarter, small, both], "epochs") == [base]
 
 
+def test_a_point_of_another_design_is_no_point_of_the_curve() -> None:
+    """Nothing is drawn of it: what it shows is not what the axis says."""
+    base, plain = learnt(attention=True), learnt(Point(epochs=2), attention=False)
+    with pytest.raises(ModelFileError, match="attention differ"):
+        curve(base, [plain], "epochs")
+    assert curve(base, [learnt(Point(epochs=2))], "epochs") != [base], "an older manifest does not tell"
+
+
 def test_the_table_has_no_line_for_a_curve_of_one_point() -> None:
     table = markdown(learnt(), [learnt(Point(share=0.5), parted=0.85)])
     assert "| share of the training garments | 0.5 | 0.850 | 0.800 ± 0.078 | 10 min |" in table
@@ -66,7 +75,7 @@ def test_points_are_read_wherever_they_lie_under_the_folder(tmp_path: Path) -> N
     points = read_points(tmp_path)
     assert [one.point.share for one in points] == [0.5, 0.25]
     assert points[0].parted == pytest.approx(0.9)
-    assert points[0].queries == 290
+    assert points[0].garments == 145
 
 
 def test_a_folder_without_points_and_a_manifest_of_something_else_are_refused(tmp_path: Path) -> None:

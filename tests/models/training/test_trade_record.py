@@ -72,12 +72,14 @@ def compared(weights: Path, work: Path) -> list[Outcome]:
 def asked_of_small_things(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command without photos: its shelf, its fold and its networks are the drawn ones."""
 
-    def compare(weights: Path, _images: Sequence[Image], work: Path, *_asked: object) -> list[Outcome]:
+    def compare(
+        weights: Path, _taught: Sequence[Image], _images: Sequence[Image], work: Path, *_asked: object
+    ) -> list[Outcome]:
         return compared(weights, work)
 
     monkeypatch.setattr("models.training.embedder.shelf.open_shelf", lambda _work, _root: None)
     monkeypatch.setattr("models.training.trade_report.FoldQuality", lambda _root, _shelf, **_sizes: judge)
-    monkeypatch.setattr("models.training.trade.calibration_images", lambda _root, _count: [])
+    monkeypatch.setattr("models.training.trade.spread_photos", lambda _root, _count: ([], []))
     monkeypatch.setattr("models.training.trade.compare_variants", compare)
 
 

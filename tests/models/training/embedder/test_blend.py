@@ -36,6 +36,14 @@ def test_numbers_that_are_no_weights_stay() -> None:
     ].tolist() == [2, 3]
 
 
+def test_a_stage_that_learnt_in_one_run_alone_is_the_same_stage() -> None:
+    """A further pass may leave more of the trunk as it is, which adds a part to its parameters' names."""
+    learning, resting = graph(np.array([1.0]), "trunk.blocks.5.w"), graph(np.array([3.0]), "trunk.blocks.5.stage.w")
+    assert weights_of(blend_graphs(learning, resting)).keys() >= {"trunk.blocks.5.stage.w"}
+    mean = blend_graphs(graph(np.ones(1, np.float32), "a.b"), graph(np.zeros(1, np.float32), "a.stage.b"))
+    assert weights_of(mean)["a.stage.b"].tolist() == [0.5]
+
+
 def test_another_network_is_refused() -> None:
     with pytest.raises(ModelFileError, match="different graphs"):
         blend_graphs(graph(np.ones(2, np.float32)), graph(np.ones(2, np.float32), "others"))

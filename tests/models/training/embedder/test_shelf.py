@@ -42,6 +42,19 @@ def test_is_decoded_once(work: Path, tmp_path: Path) -> None:
     assert len(open_shelf(work, tmp_path / "nowhere")) == filled
 
 
+def test_is_filled_anew_when_labels_are_others(work: Path, tmp_path: Path) -> None:
+    """Who labels the photos again with a better landmark network learns from what that says."""
+    _complete(work, tmp_path / "data")
+    before = open_shelf(work, tmp_path / "data")
+    entries = [json.loads(line) for line in (work / "complete.jsonl").read_text().splitlines()]
+    for entry in entries:
+        entry["points"][0][0] += 3
+    (work / "complete.jsonl").write_text("\n".join(json.dumps(entry) for entry in entries))
+    after = open_shelf(work, tmp_path / "data")
+    assert after[0].picture.landmarks.points_xy[0, 0] > before[0].picture.landmarks.points_xy[0, 0]
+    assert after.digest() != before.digest(), "a run cannot go on with other labels"
+
+
 def test_nothing_is_left_behind_where_labels_are_missing(work: Path, tmp_path: Path) -> None:
     """Who forgot `complete` runs it, and is served then."""
     with pytest.raises(FileNotFoundError):

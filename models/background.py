@@ -25,7 +25,9 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cohort:
-    """Rows of garments that are in nobody's catalogue: float32 (5, K, D), unit length or zero where missing.
+    """Rows of training garments, in nobody's catalogue: float32 (5, K, D), unit length or zero where missing.
+
+    In the benchmark's gallery they are, each among its own `NEAREST`, a little plainer than a shop's garments.
 
     An empty cohort (K = 0) knows no background: every region's is 0.
     """

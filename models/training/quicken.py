@@ -25,6 +25,8 @@ def learning_dtype(device_type: str) -> torch.dtype:
     if device_type == "cpu":
         able = torch.cpu.get_capabilities()
         return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+    if device_type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float32
     return torch.bfloat16
 
 

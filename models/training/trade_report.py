@@ -42,7 +42,7 @@ manifests (`forms` in `models/weights/NAME.json`); the version is the manifest's
 - **fp32**: the shipped weights stored in float32. Numbers and arithmetic are the same, so what its time differs from
   the shipped form's is how far the ratios scatter.
 - **int8**: convolutions and matrix products in int8 (ONNX Runtime's static QDQ, weights by channel, activations by
-  their extremes on one half of the photos; the other half is compared, and neither quality figure is of the first).
+  their extremes on one half of the photos; the other half is compared, and no quality figure is of the first).
 - **fp16**: arithmetic in half precision. ONNX Runtime's CPU engine has few such kernels and casts around the others.
 - bfloat16 has no convolutions in that engine and is not in the table.
 

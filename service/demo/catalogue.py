@@ -76,7 +76,7 @@ def demo_copies() -> tuple[DemoCopy, ...]:
 
     return (
         DemoCopy("partial-copy", partial.title, f"demo-{sun.name}", ("collar",), partial, again(number, 101)),
-        DemoCopy("colourway", colourway.title, f"demo-{floral.name}", (), colourway, again(floral_number, 102)),
+        DemoCopy("colourway", colourway.title, f"demo-{floral.name}", (), colourway, again(floral_number, 142)),
         DemoCopy(
             "flipped", "Lumber shirt, flipped", f"demo-{check.name}", (), check, again(check_number, 103, flipped=True)
         ),

@@ -238,4 +238,4 @@ class Generations(RuleBasedStateMachine):
 
 
 TestGenerations = Generations.TestCase
-TestGenerations.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestGenerations.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)

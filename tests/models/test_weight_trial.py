@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -63,6 +63,7 @@ COSINES = arrays(np.float64, (12, REGION_COUNT), elements=st.one_of(st.floats(-1
 STARTS = arrays(np.float64, REGION_COUNT, elements=st.floats(0, 1)).filter(lambda values: values.sum() > 1e-3)
 
 
+@settings(max_examples=40, deadline=None)
 @given(COSINES, COSINES, STARTS, st.sampled_from([0.0, LEAST_SHARE]))
 def test_learnt_weights_are_weights_and_the_loss_never_rises(
     copies: npt.NDArray[np.float64], others: npt.NDArray[np.float64], start: npt.NDArray[np.float64], floor: float

@@ -21,6 +21,11 @@ FALSE_ALARMS = 0.01
 A catalogue brings other contributors than these, and they differ: a bootstrap over contributors of the 583 photos here
 spans about twice the mean either way (0.04 gave 0.014 to 0.070).
 """
+STRICTNESS = np.arange(-0.2, 0.13, 0.04)
+"""How far all region thresholds are moved together while looking for the best pair with the probability."""
+
+Booleans = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 
 def most_accused(photos: int) -> int:
@@ -30,13 +35,6 @@ def most_accused(photos: int) -> int:
     Source: Angelopoulos et al., "Conformal risk control", ICLR 2024: what is expected is (accused + 1) / (photos + 1).
     """
     return max(0, int(FALSE_ALARMS * (photos + 1) + 1e-9) - 1)
-
-
-STRICTNESS = np.arange(-0.2, 0.13, 0.04)
-"""How far all region thresholds are moved together while looking for the best pair with the probability."""
-
-Booleans = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
